@@ -51,7 +51,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. `code` is stable kebab-case (`unknown-key`); `hint` says what to do; `related` are further places."""
+    """One finding. `code` is stable kebab-case; `hint` says what to do; `related` are further places."""
 
     code: str
     message: str
@@ -112,3 +112,11 @@ def nearest(word: str, known: Sequence[str]) -> str | None:
 
     found = get_close_matches(word.lower(), [k.lower() for k in known], n=1, cutoff=0.6)
     return next((k for k in known if found and k.lower() == found[0]), None)
+
+
+class StepFailed(StepError):
+    """A RUN step ended with `exit_code_of_step` (None: it never started, or was killed for its timeout)."""
+
+    def __init__(self, diagnostic: Diagnostic, exit_code_of_step: int | None) -> None:
+        super().__init__(diagnostic)
+        self.exit_code_of_step = exit_code_of_step

@@ -1,0 +1,265 @@
+"""The outside world as the solver and the commands see it: small protocols, each with its guarantees in words.
+
+The store is three of them (records, layers, blobs), so that a reader needs only what it reads. Methods without `async`
+answer from a local index in microseconds; everything that may wait is async.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import msgspec
+
+from bake.oci.model import Descriptor
+from bake.plan.step import Step, WrittenFile
+from bake.plan.tree import Listing, StateId, Tree
+
+Parts = Mapping[str, str]
+"""The named parts of a key: `instruction`, `parent`, `env.PATH`, `arg.VERSION`, `file.src/main.py`, … (DESIGN §2)."""
+
+
+class Record(msgspec.Struct, frozen=True):
+    """What a step with this key came to. Times are unix seconds; `duration` of the run that made it, in seconds."""
+
+    key: str
+    state: StateId
+    created: float
+    duration: float = 0.0
+
+
+class Layer(msgspec.Struct, frozen=True):
+    """The top layer of a state. `directory` holds its files as an overlay lower, None until it is unpacked.
+
+    `diff_id` "" until it was archived; `created` unix seconds. `sources` are repositories known to hold its blob.
+    """
+
+    state: StateId
+    parent: StateId
+    directory: Path | None
+    created: float
+    diff_id: str = ""
+    blobs: tuple[Descriptor, ...] = ()
+    sources: tuple[str, ...] = ()
+    size: int = 0
+
+
+class Records(Protocol):
+    """Keys and what they came to."""
+
+    def lookup(self, key: str) -> Record | None:
+        """The record of `key` whose state is still there. Never a record of a removed layer."""
+
+    def known(self, key: str) -> bool:
+        """Whether `key` has a record at all, its layer removed or not (the reason `evicted`)."""
+
+    def last_parts(self, slot: str) -> Parts | None:
+        """The key parts that this slot had in its last run, None if it never ran."""
+
+    def last_duration(self, slot: str) -> float | None:
+        """Seconds that the step in this slot took when it last really ran; for the critical path."""
+
+    def remember(self, record: Record, parts: Parts) -> None:
+        """Keep a record. Durable at return; a second record of one key replaces the first."""
+
+    def visit(self, slots: Mapping[str, str], parts: Mapping[str, Parts]) -> None:
+        """At the end of a run: slot → key for every step decided, and the parts of the keys that need keeping.
+
+        One transaction; also marks the keys as used now.
+        """
+
+    def claim(self, key: str) -> AbstractAsyncContextManager[None]:
+        """Waits until no other process runs the step with this key, and holds it until the context is left or dies."""
+
+
+class Layers(Protocol):
+    """States and their layers. A layer, once committed, is never changed."""
+
+    def layer(self, state: StateId) -> Layer | None:
+        """The top layer of `state`."""
+
+    def chain(self, state: StateId) -> tuple[Layer, ...]:
+        """All layers, bottom first; empty for SCRATCH. Raises HostError when one is missing."""
+
+    def tree(self, state: StateId) -> Tree | None:
+        """The whole view of a state; None while a layer of it is not unpacked."""
+
+    def listing(self, state: StateId) -> Listing | None:
+        """The top layer's changes; None while it is not unpacked."""
+
+    def scratch(self) -> Path:
+        """A new empty directory of this process on the store's file system. Removed with the process, or by its heir."""
+
+    def commit(self, parent: StateId, scratch: Path, listing_digest: str, *, created: float, size: int) -> Layer:
+        """Makes `scratch` (holding `fs/` and `listing`) the layer over `parent`; atomic and idempotent.
+
+        If the state exists already the scratch is dropped and the older layer returned: early cutoff.
+        """
+
+    def alias(self, parent: StateId, top: StateId, *, created: float) -> Layer:
+        """The state that laying `top`'s own layer over `parent` makes (`COPY --link`); shares its directory."""
+
+    def add_image(
+        self, diff_ids: Sequence[str], layers: Sequence[Descriptor], repository: str, created: float
+    ) -> StateId:
+        """Registers an image's layers, not downloaded yet. Idempotent. Returns the state of the top one."""
+
+    def unpacked(self, state: StateId, scratch: Path, size: int) -> Layer:
+        """Makes `scratch` (holding `fs/` and `listing`) the directory of an image's layer. Atomic, idempotent."""
+
+    def archived(self, state: StateId, diff_id: str, blob: Descriptor) -> Layer:
+        """Notes the archive of a layer; `blob` is in the store. The first diff id of a state stays."""
+
+    def selection(self, state: StateId, selector: str) -> str | None:
+        """The digest of a selection from a state, if it was ever made."""
+
+    def remember_selection(self, state: StateId, selector: str, digest: str) -> None:
+        """Keep it. Not durable before the end of the run."""
+
+
+class Blobs(Protocol):
+    """Content-addressed files: the `blobs/sha256` of an OCI image layout."""
+
+    def path(self, digest: str) -> Path | None:
+        """Where the blob is, None if it is not here."""
+
+    def put(self, data: bytes) -> str:
+        """Stores `data` durably; returns its digest."""
+
+    def adopt(self, file: Path, digest: str) -> Path:
+        """Moves a complete, verified file of the store's file system in. Atomic, idempotent. Returns its new path."""
+
+    def located(self, registry: str, digest: str) -> tuple[str, ...]:
+        """Repositories of `registry` known to hold the blob, the latest first."""
+
+    def remember_location(self, registry: str, repository: str, digest: str) -> None:
+        """Keep it."""
+
+
+class Files(Protocol):
+    """What is known of files of this host and of URLs, so that unchanged ones are not read again."""
+
+    def digests(self, root: str) -> Mapping[str, tuple[tuple[int, ...], str]]:
+        """Relative path → (stamp, sha256 hex) of the last scan of `root`; one query."""
+
+    def remember_digests(self, root: str, rows: Mapping[str, tuple[tuple[int, ...], str]]) -> None:
+        """Replace or add rows. One transaction."""
+
+    def fact(self, kind: str, name: str) -> bytes | None:
+        """A remembered fact of the outside (`image`, `url`, `git`), as its adapter encoded it."""
+
+    def remember_fact(self, kind: str, name: str, value: bytes) -> None:
+        """Keep it. Durable at return."""
+
+
+class Store(Protocol):
+    """The whole: one directory, shared by all processes of a user."""
+
+    root: Path
+    records: Records
+    layers: Layers
+    blobs: Blobs
+    files: Files
+
+    def close(self) -> None:
+        """Flushes what is not durable yet, releases locks and this process's scratch directories."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateInput:
+    """A file-system state of the store."""
+
+    state: StateId
+
+
+@dataclass(frozen=True, slots=True)
+class TreeInput:
+    """A directory of this host with its filtered tree; regular files carry digest and stamp where a step reads them."""
+
+    root: str
+    tree: Tree
+
+
+@dataclass(frozen=True, slots=True)
+class FilesInput:
+    """Files given inline."""
+
+    files: tuple[WrittenFile, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BlobInput:
+    """One file from a URL: bytes at `path`, to be named `name`; `mtime` in unix seconds."""
+
+    path: Path
+    name: str
+    mtime: float
+
+
+Input = StateInput | TreeInput | FilesInput | BlobInput
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A step with everything it needs to run. `secrets`: id → value; `timeout` in seconds, 0 = none."""
+
+    step: Step
+    inputs: tuple[Input, ...]
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    ssh: Mapping[str, str] = field(default_factory=dict)
+    timeout: float = 0.0
+
+
+Say = Callable[[str, str], None]
+"""Takes (stream, one line): `stdout` or `stderr` of the step, or `progress` for what the engine is doing."""
+
+
+class Worker(Protocol):
+    """Runs steps. Any number may be under way at once; the caller limits them."""
+
+    async def run(self, task: Task, say: Say) -> Layer:
+        """Runs the step and commits its layer to the store.
+
+        Raises StepFailed when the step failed, StepError when its inputs do not fit (a missing source), HostError when the host
+        cannot run it. Cancelling ends every process of the step and leaves nothing half-written.
+        """
+
+
+class Engine(Worker, Protocol):
+    """A worker plus what only it can do with states. Used as an async context manager: entering starts nothing yet."""
+
+    name: str
+
+    async def ensure(self, state: StateId, say: Say) -> None:
+        """Makes every layer of `state` unpacked, downloading what is missing."""
+
+    async def archive(self, state: StateId, compression: str, level: int) -> Layer:
+        """The top layer of `state` with a blob of that compression in the store (`gzip`, `zstd`, `none`)."""
+
+    async def interact(self, state: StateId, process: Process) -> int:
+        """Runs a process on a throw-away copy of `state` with this process's own stdin, stdout, stderr; its exit code."""
+
+    async def close(self) -> None:
+        """Ends what was started: helper processes, mounts, sandboxes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """A command in a sandbox; `hosts` are further lines of /etc/hosts."""
+
+    args: tuple[str, ...]
+    env: tuple[tuple[str, str], ...] = ()
+    cwd: str = "/"
+    user: str = ""
+    network: str = "host"
+    terminal: bool = False
+
+
+class Fetch(Protocol):
+    """Downloads a blob of an image; given to an engine, so that it knows no registry."""
+
+    async def __call__(self, layer: Layer, blob: Descriptor, say: Say) -> Path:
+        """The verified blob's path in the store. Raises RemoteError."""
