@@ -1,0 +1,125 @@
+"""One registry as the operations see it: URLs, the scheme that works, authorization, refusals as errors."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import urljoin, urlsplit
+
+from bake.errors import RemoteError
+from bake.registry import problems
+from bake.registry.auth import Auth
+from bake.registry.credentials import Source
+from bake.registry.hosts import address, schemes
+from bake.registry.http import Http, unreachable
+from bake.registry.operation import Operation
+from bake.registry.transport import FileBody, Request, Response, Trouble, origin
+
+_ERROR_LIMIT = 64 * 1024
+
+
+def pull_scope(path: str) -> str:
+    """The scope for reading a repository."""
+    return f"repository:{path}:pull"
+
+
+def push_scope(path: str) -> str:
+    """The scope for writing to a repository."""
+    return f"repository:{path}:pull,push"
+
+
+CATALOG_SCOPE = "registry:catalog:*"
+
+
+class Endpoint:
+    """A registry that is talked to. Nothing is sent before the first request. Safe to use from many threads."""
+
+    def __init__(self, http: Http, domain: str, sources: Sequence[Source]) -> None:
+        self.domain = domain
+        self.http = http
+        self.auth = Auth(http, domain, sources)
+        self._base = ""
+        self._lock = threading.Lock()
+
+    def request(
+        self,
+        operation: Operation,
+        method: str,
+        url: str,
+        *,
+        path: str,
+        scopes: tuple[str, ...],
+        expect: Collection[int],
+        headers: Mapping[str, str] | None = None,
+        body: bytes | FileBody | None = None,
+        patience: float = 30.0,
+    ) -> Response:
+        """The answer to a request about repository `path`, its status one of `expect`.
+
+        `url` may be relative to the registry; one of another host gets no credentials. Raises RemoteError, Stopped, and
+        Trouble when a file body broke off.
+        """
+        base = self.base(operation)
+        request = Request(method, self._on_base(base, url), headers or {}, body, patience)
+        response = self._authorized(operation, request, base, path, scopes)
+        if response.status in expect:
+            return response
+        raise self.refusal(operation, response, path)
+
+    def refusal(self, operation: Operation, response: Response, path: str) -> RemoteError:
+        """The error that an unwanted answer stands for. Consumes the response."""
+        try:
+            body = response.read(_ERROR_LIMIT) or b""
+        except Trouble:
+            body = b""
+        hint = self.auth.hint(path) if response.status in (401, 403) else ""
+        secrets = self.auth.secrets
+        return problems.refused(operation.what, response.url, response.status, body, secrets=secrets, hint=hint)
+
+    def base(self, operation: Operation) -> str:
+        """`scheme://host`, found by asking when more than one scheme may be right."""
+        with self._lock:
+            if not self._base:
+                self._base = self._probe(operation)
+            return self._base
+
+    def _probe(self, operation: Operation) -> str:
+        host = address(self.domain)
+        choices = schemes(self.domain, self.http.hosts.of(self.domain))
+        if len(choices) == 1:
+            return f"{choices[0]}://{host}"
+        first: RemoteError | None = None
+        for scheme in choices:
+            base = f"{scheme}://{host}"
+            try:
+                response = self.http.once(operation, Request("GET", f"{base}/v2/"), self.domain)
+                body = response.read(_ERROR_LIMIT) or b""
+            except Trouble as trouble:
+                first = first or unreachable(operation, base, trouble)
+                continue
+            if not (scheme == "http" and response.status == 400 and b"HTTPS" in body):
+                return base
+        raise first or problems.broken(operation.what, f"{host} speaks neither HTTP nor HTTPS")
+
+    def _on_base(self, base: str, url: str) -> str:
+        """Absolute; a plain-HTTP URL of this very host is a proxy's slip, and asked by the scheme that is right."""
+        absolute = urljoin(base + "/", url)
+        same_host = urlsplit(absolute).netloc == urlsplit(base).netloc
+        if same_host and base.startswith("https:") and absolute.startswith("http:"):
+            return "https:" + absolute.removeprefix("http:")
+        return absolute
+
+    def _authorized(
+        self, operation: Operation, request: Request, base: str, path: str, scopes: tuple[str, ...]
+    ) -> Response:
+        ours = request.origin == origin(base)
+        if not ours:
+            return self.http.send(operation, request)
+        for last in (False, True):
+            header = self.auth.header(operation, path, scopes)
+            sent = request.with_header("Authorization", header) if header else request
+            response = self.http.send(operation, sent, self.domain)
+            if response.status != 401 or last or not self.auth.learn(response, header, scopes):
+                return response
+            response.discard()
+        raise AssertionError("unreachable")
