@@ -10,16 +10,11 @@ from typing import Literal
 
 import msgspec
 
+from bake.plan.reason import Why
+
 StepStatus = Literal["cached", "run", "failed", "skipped", "cancelled", "unknown"]
 TargetStatus = Literal["built", "unchanged", "failed", "skipped", "cancelled"]
 Outcome = Literal["ok", "failed", "cancelled"]
-
-
-class Why(msgspec.Struct, frozen=True):
-    """The reason of a miss. `kind`: file arg env base parent instruction mount evicted never-built no-cache …"""
-
-    kind: str
-    detail: str = ""
 
 
 class StepInfo(msgspec.Struct, frozen=True, kw_only=True):

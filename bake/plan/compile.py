@@ -1,0 +1,149 @@
+"""Targets + facts → the step graph of all of them, or what must still be known (DESIGN §1).
+
+Pure: the same targets and facts give the same plan on every machine. Errors of all targets are raised together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from bake.errors import Diagnostic, InputError
+from bake.oci.platform import Platform, parse_platform
+from bake.plan.bases import as_base
+from bake.plan.facts import Facts, Needs
+from bake.plan.graph import Graph
+from bake.plan.lower.stage import Lowered
+from bake.plan.outcome import Image, Plan
+from bake.plan.recipe import Open, Recipe
+from bake.spec.target import Target
+
+
+class Siblings(Protocol):
+    """The other targets of the spec, resolved when asked for."""
+
+    def target(self, name: str) -> Target:
+        """Raises InputError for a name that is no target."""
+
+    def owner(self, reference: str) -> str | None:
+        """The target that has this (normalised) reference among its tags."""
+
+
+class Compiler:
+    """One compilation. A target is lowered once a platform, whoever asks for it."""
+
+    def __init__(self, siblings: Siblings, facts: Facts, build_platform: Platform, no_cache: bool = False) -> None:
+        self.siblings = siblings
+        self.facts = facts
+        self.build_platform = build_platform
+        self.no_cache = no_cache
+        self.graph = Graph()
+        self.needs = Needs()
+        self.targets: dict[str, Target] = {}
+        self.edges: dict[str, dict[str, None]] = {}
+        self.warnings: list[Diagnostic] = []
+        self._done: dict[tuple[str, Platform], Lowered] = {}
+        self._open: list[str] = []
+
+    def lowered(self, target: Target, platform: Platform) -> Lowered:
+        """The target's final stage. Raises Open while an image is not known yet, InputError for what is wrong."""
+        key = (target.name, platform)
+        if key in self._done:
+            return self._done[key]
+        if target.name in self._open:
+            circle = " → ".join([*self._open[self._open.index(target.name) :], target.name])
+            message = f"targets build on each other in a circle: {circle}"
+            raise InputError(Diagnostic("target-cycle", message, target.span("contexts")))
+        self.targets[target.name] = target
+        self._open.append(target.name)
+        try:
+            result = Recipe(self, target, platform).build()
+        finally:
+            self._open.pop()
+        self._done[key] = result
+        return result
+
+    def sibling(self, user: Target, name: str, platform: Platform) -> Lowered:
+        """The image of another target, as a base."""
+        self.edges.setdefault(user.name, {})[name] = None
+        target = self.siblings.target(name)
+        return as_base(self.lowered(target, platform), dict(target.labels))
+
+
+def compile_plan(
+    requested: Sequence[Target],
+    siblings: Siblings,
+    facts: Facts,
+    build_platform: Platform,
+    *,
+    no_cache: bool = False,
+) -> Plan | Needs:
+    """The plan of the requested targets and what they build on; or the Needs that keep it from being compiled.
+
+    A plan may itself have `needs` (contexts to scan, URLs to fetch): steps do not depend on those, keys do.
+    """
+    compiler = Compiler(siblings, facts, build_platform, no_cache)
+    images: dict[tuple[str, str], Image] = {}
+    errors: list[Diagnostic] = []
+    waiting = False
+    for target in _with_order_edges(requested, siblings):
+        for platform in platforms_of(target, build_platform):
+            try:
+                lowered = compiler.lowered(target, platform)
+            except Open:
+                waiting = True
+            except InputError as error:
+                errors += [d for d in error.diagnostics if d not in errors]
+            else:
+                images[target.name, str(platform)] = _image(target, platform, lowered)
+    if errors:
+        raise InputError(errors)
+    if waiting:
+        return compiler.needs
+    steps = compiler.graph.steps
+    return Plan(
+        steps=steps,
+        origins={step: tuple(origins) for step, origins in compiler.graph.origins.items()},
+        images=tuple(images.values()),
+        targets={**{target.name: target for target in requested}, **compiler.targets},
+        requested=tuple(target.name for target in requested),
+        edges={name: tuple(links) for name, links in compiler.edges.items()},
+        needs=compiler.needs,
+        warnings=tuple(dict.fromkeys(compiler.warnings)),
+    )
+
+
+def platforms_of(target: Target, build_platform: Platform) -> tuple[Platform, ...]:
+    """The platforms a target is built for, in order; `local` is the builder's."""
+    names = target.platforms or ("local",)
+    return tuple(dict.fromkeys(build_platform if name == "local" else parse_platform(name) for name in names))
+
+
+def _with_order_edges(requested: Sequence[Target], siblings: Siblings) -> list[Target]:
+    """The requested targets and, before them, those they come `after`."""
+    found: dict[str, Target] = {}
+    todo = list(requested)[::-1]
+    while todo:
+        target = todo.pop()
+        if target.name in found:
+            continue
+        found[target.name] = target
+        todo.extend(siblings.target(name) for name in target.after if name not in found)
+    return list(found.values())
+
+
+def _image(target: Target, platform: Platform, lowered: Lowered) -> Image:
+    import msgspec
+
+    run = lowered.config.config
+    if target.labels:
+        run = msgspec.structs.replace(run, labels={**(run.labels or {}), **target.labels})
+    config = msgspec.structs.replace(
+        lowered.config, os=platform.os, architecture=platform.arch, variant=platform.variant, config=run
+    )
+    return Image(target.name, platform, lowered.step, config, lowered.layers, lowered.history)
+
+
+def all_steps(plan: Plan) -> Mapping[str, int]:
+    """Step id → position in topological order."""
+    return {step: at for at, step in enumerate(plan.steps)}

@@ -1,0 +1,82 @@
+"""What compiling must know of the world, as questions and answers (DESIGN §1: `plan` does no I/O).
+
+`compile` returns the questions still open as `Needs`; `gather` answers all of them at once into `Facts`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePath
+
+from bake.oci.model import Descriptor, ImageConfig
+from bake.plan.step import CopyAction, GitOp, HttpOp, LocalOp
+from bake.plan.tree import Tree
+
+
+@dataclass(frozen=True, slots=True)
+class ImageQuery:
+    """A base image for one platform (`os/arch[/variant]`); `reference` normalised, with tag or digest."""
+
+    reference: str
+    platform: str
+    pull: bool = field(default=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageFact:
+    """`digest` of the platform's manifest; layers bottom first, as long as the config's diff ids."""
+
+    digest: str
+    config: ImageConfig
+    layers: tuple[Descriptor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UrlFact:
+    """A downloaded URL: `digest` of its bytes (`sha256:…`), `mtime` in unix seconds (0 where the server names none)."""
+
+    digest: str
+    size: int
+    mtime: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GitFact:
+    """A checked-out commit: a directory of this host with the tree that was asked for."""
+
+    commit: str
+    directory: str
+    tree: Tree
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All answers so far. `texts`: absolute path → content, None where there is no such file."""
+
+    texts: Mapping[str, str | None] = field(default_factory=dict)
+    images: Mapping[ImageQuery, ImageFact] = field(default_factory=dict)
+    trees: Mapping[LocalOp, Tree] = field(default_factory=dict)
+    urls: Mapping[HttpOp, UrlFact] = field(default_factory=dict)
+    gits: Mapping[GitOp, GitFact] = field(default_factory=dict)
+
+
+@dataclass
+class Needs:
+    """Open questions, in the order met. `trees` says which of a context's files are read, so only those are hashed."""
+
+    texts: dict[str, None] = field(default_factory=dict)
+    images: dict[ImageQuery, None] = field(default_factory=dict)
+    trees: dict[LocalOp, dict[CopyAction, None]] = field(default_factory=dict)
+    urls: dict[HttpOp, None] = field(default_factory=dict)
+    gits: dict[GitOp, None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return any((self.texts, self.images, self.trees, self.urls, self.gits))
+
+
+def join(root: str, path: str) -> str:
+    """`path` from `root` (absolute), cleaned without looking at the disk; `..` may leave `root`."""
+    from posixpath import normpath
+
+    return normpath(str(PurePath(root, path)))

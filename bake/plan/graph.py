@@ -1,0 +1,31 @@
+"""The graph while it is built: one step per structure, whoever asks for it."""
+
+from __future__ import annotations
+
+from bake.plan.step import Ambient, Operation, Origin, Step, StepId, make_step
+
+
+class Graph:
+    """Steps in topological order and the instructions they stand for."""
+
+    def __init__(self) -> None:
+        self.steps: dict[StepId, Step] = {}
+        self.origins: dict[StepId, list[Origin]] = {}
+
+    def add(
+        self,
+        op: Operation,
+        inputs: tuple[StepId, ...] = (),
+        platform: str = "",
+        ambient: Ambient = Ambient(),
+        uncached: bool = False,
+    ) -> StepId:
+        """The id of the step with this operation on these inputs; added if it is new."""
+        step = make_step(op, inputs, platform, ambient, uncached)
+        return self.steps.setdefault(step.id, step).id
+
+    def stands_for(self, step: StepId, origin: Origin) -> None:
+        """Notes that `origin` is this step."""
+        origins = self.origins.setdefault(step, [])
+        if all(origin.slot != known.slot for known in origins):
+            origins.append(origin)

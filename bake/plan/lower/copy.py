@@ -1,0 +1,172 @@
+"""COPY and ADD (reference/dockerfile.md §8)."""
+
+from __future__ import annotations
+
+import re
+from posixpath import normpath
+from urllib.parse import unquote, urlsplit
+
+from bake.dockerfile.instructions import Add, Copy, Heredoc, Transfer
+from bake.errors import Diagnostic, InputError
+from bake.plan.lower.stage import StageBuilder
+from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
+from bake.words import WordError, expand_heredoc
+
+_GIT = re.compile(r"^(?:git@[^:/]+:.+|ssh://.+|git://.+|https?://[^?#]+\.git(?:[#?].*)?)$")
+
+
+class _Inputs:
+    """The inputs of a copy step; equal sources share one number. Input 0 is what is copied into."""
+
+    def __init__(self, into: StepId) -> None:
+        self.steps = [into]
+
+    def number(self, step: StepId) -> int:
+        if step not in self.steps[1:]:
+            self.steps.append(step)
+        return self.steps.index(step, 1)
+
+
+def lower_copy(stage: StageBuilder, instruction: Copy) -> None:
+    span = instruction.span
+    if instruction.from_ is None:
+        source = stage.world.context(span) if instruction.sources else None
+    else:
+        source = stage.world.source(instruction.from_, stage, span, True)
+    sources = [(stage.word(text, span), source) for text in instruction.sources]
+    for text, _ in sources:
+        if text.startswith(("http://", "https://")) or _GIT.match(text):
+            kind = "git ref" if _GIT.match(text) else "URL"
+            raise InputError(Diagnostic("copy-remote", f"source can't be a {kind} for COPY", span, "use ADD"))
+    _lower(stage, instruction, sources, parents=instruction.parents, unpack=False)
+
+
+def lower_add(stage: StageBuilder, instruction: Add) -> None:
+    span = instruction.span
+    texts = [stage.word(text, span) for text in instruction.sources]
+    checksum = stage.word(instruction.checksum, span) if instruction.checksum else ""
+    remote = [text for text in texts if _is_remote(text)]
+    if checksum and len(texts) != 1:
+        raise InputError(Diagnostic("bad-checksum", "checksum can't be specified for multiple sources", span))
+    if checksum and not remote:
+        raise InputError(Diagnostic("bad-checksum", "checksum requires HTTP(S) or Git sources", span))
+    sources: list[tuple[str, StepId | None]] = []
+    for text in texts:
+        if not _is_remote(text):
+            sources.append((text, stage.world.context(span)))
+            continue
+        op = _git(text, instruction, checksum) if _GIT.match(text) else _http(text, checksum)
+        step = stage.world.graph.add(op)
+        sources.append((f"/{op.name}" if isinstance(op, HttpOp) else "/", step))
+    unpack = instruction.unpack if instruction.unpack is not None else not remote
+    _lower(stage, instruction, sources, parents=False, unpack=unpack, shown=texts)
+
+
+def _is_remote(text: str) -> bool:
+    return text.startswith(("http://", "https://")) or _GIT.match(text) is not None
+
+
+def _http(url: str, checksum: str) -> HttpOp:
+    name = unquote(urlsplit(url).path.rpartition("/")[2])
+    return HttpOp(url, name if name not in ("", ".", "..") and "/" not in name else "__unnamed__", checksum)
+
+
+def _git(url: str, instruction: Add, checksum: str) -> GitOp:
+    base, _, fragment = url.partition("#")
+    ref, _, subdir = fragment.partition(":")
+    return GitOp(base, ref, subdir, bool(instruction.keep_git_dir), checksum)
+
+
+def _lower(
+    stage: StageBuilder,
+    instruction: Transfer,
+    sources: list[tuple[str, StepId | None]],
+    *,
+    parents: bool,
+    unpack: bool,
+    shown: list[str] | None = None,
+) -> None:
+    span = instruction.span
+    dest = stage.word(instruction.dest, span)
+    owner = stage.word(instruction.chown, span) if instruction.chown else ""
+    mode = stage.word(instruction.chmod, span) if instruction.chmod else ""
+    _check_mode(mode, instruction)
+    link = instruction.link and not mode
+    graph = stage.world.graph
+    inputs = _Inputs(graph.add(ScratchOp()) if link else stage.step)
+    actions = [
+        CopyAction(
+            inputs.number(step), _clean(path, parents), _absolute(stage, dest), owner, mode,
+            instruction.exclude, parents, unpack,
+        )
+        for path, step in sources
+        if step is not None
+    ]  # fmt: skip
+    for action in actions:
+        stage.world.reads(inputs.steps[action.input], action)
+    if instruction.heredocs:
+        files = graph.add(WriteOp(tuple(_written(stage, heredoc, instruction) for heredoc in instruction.heredocs)))
+        number = inputs.number(files)
+        actions += [CopyAction(number, f"/{h.name}", _absolute(stage, dest), owner, mode) for h in instruction.heredocs]
+    keyword = "COPY" if isinstance(instruction, Copy) else "ADD"
+    created_by = _created_by(keyword, parents, owner, mode, shown or [path for path, _ in sources], instruction, dest)
+    op = CopyOp(tuple(actions))
+    label = _label(keyword, instruction)
+    if not link:
+        stage.layer(op, tuple(inputs.steps), instruction, label, created_by)
+        return
+    made = graph.add(op, tuple(inputs.steps), str(stage.platform), uncached=stage.uncached)
+    stage.layer(MergeOp(), (stage.step, made), instruction, label, created_by, worker=made)
+
+
+def _check_mode(mode: str, instruction: Transfer) -> None:
+    from bake.dockerfile.mode import parse_mode
+
+    if not mode:
+        return
+    try:
+        parse_mode(mode)
+    except ValueError as error:
+        hint = "use an octal number such as 644, or a form such as u=rwX,go=rX"
+        raise InputError(Diagnostic("bad-chmod", str(error), instruction.span, hint)) from None
+
+
+def _clean(path: str, parents: bool) -> str:
+    """Absolute and without `..`; the pivot `/./` of `--parents` stays."""
+    if parents and "/./" in path:
+        base, _, rest = path.partition("/./")
+        return f"{normpath('/' + base).rstrip('/')}/./{normpath('/' + rest).lstrip('/')}"
+    return normpath("/" + path.lstrip("/"))
+
+
+def _absolute(stage: StageBuilder, dest: str) -> str:
+    """The destination from the root; a trailing `/` or `/.` is kept as `/`."""
+    slash = dest.endswith("/") or dest.rpartition("/")[2] == "."
+    path = normpath(dest if dest.startswith("/") else f"{stage.workdir}/{dest}")
+    path = "/" + path.lstrip("/")
+    return path if path == "/" or not slash else path + "/"
+
+
+def _written(stage: StageBuilder, heredoc: Heredoc, instruction: Transfer) -> WrittenFile:
+    body = re.sub(r"(?m)^\t+", "", heredoc.body) if heredoc.chomp else heredoc.body
+    if not heredoc.expand:
+        return WrittenFile(f"/{heredoc.name}", body)
+    try:
+        return WrittenFile(f"/{heredoc.name}", expand_heredoc(body, stage.scope).text)
+    except WordError as error:
+        raise InputError(Diagnostic("bad-substitution", f"heredoc {heredoc.name}: {error}", instruction.span)) from None
+
+
+def _created_by(
+    keyword: str, parents: bool, owner: str, mode: str, sources: list[str], instruction: Transfer, dest: str
+) -> str:
+    flags = [*(["--parents"] if parents else []), *([f"--chown={owner}"] if owner else [])]
+    flags += [f"--chmod={mode}"] if mode else []
+    words = [keyword, *flags, *sources, *(f"<<{h.name}" for h in instruction.heredocs), dest, "# buildkit"]
+    return " ".join(words)
+
+
+def _label(keyword: str, instruction: Transfer) -> str:
+    flags = f"--from={instruction.from_} " if isinstance(instruction, Copy) and instruction.from_ is not None else ""
+    words = [*instruction.sources, *(f"<<{h.name}" for h in instruction.heredocs), instruction.dest]
+    return f"{keyword} {flags}{' '.join(words)}"

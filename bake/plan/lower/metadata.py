@@ -1,0 +1,92 @@
+"""Instructions that only change the image's config (reference/dockerfile.md §9, §10.1)."""
+
+from __future__ import annotations
+
+from bake.dockerfile import instructions as df
+from bake.dockerfile.ports import expand_ports
+from bake.errors import Diagnostic, InputError
+from bake.oci.model import Healthcheck
+from bake.plan.lower import golang
+from bake.plan.lower.stage import StageBuilder
+
+
+def _argv(stage: StageBuilder, command: df.Command) -> tuple[str, ...]:
+    return (*stage.shell, command.shell) if command.shell is not None else command.words
+
+
+def lower_cmd(stage: StageBuilder, instruction: df.Cmd) -> None:
+    words = _argv(stage, instruction.command)
+    stage.set(cmd=words, args_escaped=True)
+    stage.cmd_given = True
+    stage.note("CMD " + golang.quoted_list(words))
+
+
+def lower_entrypoint(stage: StageBuilder, instruction: df.Entrypoint) -> None:
+    """A CMD that came with the base is dropped, one of this stage stays."""
+    words = _argv(stage, instruction.command)
+    stage.set(entrypoint=words or None)
+    if not stage.cmd_given:
+        stage.set(cmd=None)
+    stage.note("ENTRYPOINT " + golang.quoted_list(words))
+
+
+def lower_shell(stage: StageBuilder, instruction: df.Shell) -> None:
+    stage.set(shell=instruction.words)
+    stage.note("SHELL " + golang.plain_list(instruction.words))
+
+
+def lower_user(stage: StageBuilder, instruction: df.User) -> None:
+    user = stage.word(instruction.user, instruction.span)
+    stage.set(user=user)
+    stage.note(f"USER {user}")
+
+
+def lower_stopsignal(stage: StageBuilder, instruction: df.Stopsignal) -> None:
+    signal = stage.word(instruction.signal, instruction.span)
+    stage.set(stop_signal=signal)
+    stage.note(f"STOPSIGNAL {signal}")
+
+
+def lower_maintainer(stage: StageBuilder, instruction: df.Maintainer) -> None:
+    stage.author = instruction.name
+    stage.note(f"MAINTAINER {instruction.name}")
+
+
+def lower_volume(stage: StageBuilder, instruction: df.Volume) -> None:
+    paths = [stage.word(path, instruction.span).strip() for path in instruction.paths]
+    if not all(paths):
+        raise InputError(Diagnostic("empty-volume", "VOLUME specified can not be an empty string", instruction.span))
+    stage.set(volumes={**(stage.config.volumes or {}), **{path: {} for path in paths}})
+    stage.note("VOLUME " + golang.plain_list(paths))
+
+
+def lower_expose(stage: StageBuilder, instruction: df.Expose) -> None:
+    words = [word for port in sorted(instruction.ports) for word in stage.words(port, instruction.span)]
+    try:
+        ports = expand_ports(words)
+    except ValueError as error:
+        raise InputError(Diagnostic("bad-port", str(error), instruction.span)) from None
+    stage.set(exposed_ports={**(stage.config.exposed_ports or {}), **{port: {} for port in ports}})
+    stage.note("EXPOSE " + golang.plain_list(ports))
+
+
+def lower_healthcheck(stage: StageBuilder, instruction: df.Healthcheck) -> None:
+    command = instruction.command
+    if command is None:
+        check = Healthcheck(test=("NONE",))
+    else:
+        test = ("CMD-SHELL", command.shell) if command.shell is not None else ("CMD", *command.words)
+        check = Healthcheck(
+            test, instruction.interval, instruction.timeout, instruction.start_period,
+            instruction.start_interval, instruction.retries,
+        )  # fmt: skip
+    stage.set(healthcheck=check)
+    times = ("Interval", check.interval), ("Timeout", check.timeout), ("StartPeriod", check.start_period)
+    shown = " ".join(
+        f"{name}:{golang.duration(value)}" for name, value in (*times, ("StartInterval", check.start_interval))
+    )
+    stage.note(f"HEALTHCHECK {{Test:{golang.plain_list(check.test)} {shown} Retries:{check.retries}}}")
+
+
+def lower_onbuild(stage: StageBuilder, instruction: df.Onbuild) -> None:
+    stage.onbuild.append(instruction.trigger)

@@ -1,0 +1,141 @@
+"""RUN (reference/dockerfile.md §2, §7)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from posixpath import normpath
+
+from bake.dockerfile import mounts as df
+from bake.dockerfile.instructions import Heredoc, Run
+from bake.errors import Diagnostic, InputError
+from bake.plan.lower.stage import StageBuilder
+from bake.plan.step import (
+    BindMount,
+    CacheMount,
+    CopyAction,
+    ExecMount,
+    ExecOp,
+    SecretMount,
+    SshMount,
+    StepId,
+    TmpfsMount,
+    WrittenFile,
+)
+
+
+def lower_run(stage: StageBuilder, instruction: Run) -> None:
+    if instruction.devices:
+        message = "RUN --device needs a BuildKit that knows CDI devices"
+        raise InputError(Diagnostic("no-device", message, instruction.span, "use --engine buildkit"))
+    argv, files = _command(stage, instruction)
+    inputs: list[StepId] = [stage.step]
+    mounts = tuple(_mount(stage, instruction, mount, inputs) for mount in _resolved(stage, instruction))
+    names = dict.fromkeys([*stage.env, *(name for name in stage.args if name in stage.scope)])
+    arguments = tuple(name for name in stage.args if name in stage.scope and name not in stage.env)
+    target = stage.world.target
+    op = ExecOp(
+        args=argv,
+        env=tuple((name, stage.scope[name]) for name in names),
+        arguments=arguments,
+        cwd=stage.workdir,
+        user=stage.config.user,
+        network=_network(stage, instruction),
+        security=_security(instruction),
+        mounts=mounts,
+        files=files,
+        hosts=tuple(sorted(target.extra_hosts)),
+        shm_size=target.shm_size or 64 << 20,
+        ulimits=target.ulimits,
+    )
+    shown = instruction.text if instruction.command.shell is not None else " ".join(argv)
+    stage.layer(op, tuple(inputs), instruction, f"RUN {shown}", _created_by(stage, argv))
+
+
+def _command(stage: StageBuilder, instruction: Run) -> tuple[tuple[str, ...], tuple[WrittenFile, ...]]:
+    """argv, and the script file of a heredoc with `#!` (§2)."""
+    text = instruction.command.shell
+    if text is None:
+        return instruction.command.words, ()
+    heredocs = instruction.heredocs
+    if heredocs and _is_only_heredoc(text):
+        body = _body(heredocs[0])
+        if body.startswith("#!"):
+            path = f"/dev/pipes/{heredocs[0].name}"
+            return (*stage.shell, path), (WrittenFile(path, body, 0o755),)
+        return (*stage.shell, body), ()
+    whole = text + "".join(f"\n{heredoc.body}{heredoc.name}" for heredoc in heredocs)
+    return (*stage.shell, whole), ()
+
+
+def _is_only_heredoc(text: str) -> bool:
+    found = re.fullmatch(r"\d*<<-?\s*([^<]*)", text.strip())
+    return found is not None and re.fullmatch(r"""(?:'[^']*'|"[^"]*"|\\.|[^\s'"\\])+""", found[1].strip()) is not None
+
+
+def _body(heredoc: Heredoc) -> str:
+    return re.sub(r"(?m)^\t+", "", heredoc.body) if heredoc.chomp else heredoc.body
+
+
+def _created_by(stage: StageBuilder, argv: tuple[str, ...]) -> str:
+    listed = "".join(f"{name}={stage.scope.get(name, '')} " for name in stage.args)
+    return f"RUN {f'|{len(stage.args)} {listed}' if stage.args else ''}{' '.join(argv)} # buildkit"
+
+
+def _network(stage: StageBuilder, instruction: Run) -> str:
+    asked = instruction.network if instruction.network != "default" else stage.world.target.network
+    return asked or "default"
+
+
+def _security(instruction: Run) -> str:
+    return instruction.security
+
+
+def _resolved(stage: StageBuilder, instruction: Run) -> Sequence[df.ResolvedMount]:
+    return [df.resolve_mount(mount, lambda text: stage.word(text, instruction.span)) for mount in instruction.mounts]
+
+
+def _mount(stage: StageBuilder, instruction: Run, mount: df.ResolvedMount, inputs: list[StepId]) -> ExecMount:
+    match mount:
+        case df.BindMount():
+            source = _source(stage, instruction, mount.from_)
+            number = _number(inputs, source)
+            path = normpath("/" + mount.source)
+            stage.world.reads(source, CopyAction(number, path, "/"))
+            return BindMount(_target(stage, mount.target, instruction), number, path, not mount.readonly)
+        case df.CacheMount():
+            number = -1
+            if mount.from_:
+                number = _number(inputs, _source(stage, instruction, mount.from_))
+            return CacheMount(
+                _target(stage, mount.target, instruction), mount.id, mount.sharing, number,
+                normpath("/" + mount.source), mount.mode, mount.uid, mount.gid, mount.readonly,
+            )  # fmt: skip
+        case df.TmpfsMount():
+            return TmpfsMount(_target(stage, mount.target, instruction), mount.size)
+        case df.SecretMount():
+            target = _target(stage, mount.target, instruction) if mount.target else ""
+            return SecretMount(mount.id, target, mount.env or "", mount.mode, mount.uid, mount.gid, mount.required)
+        case df.SshMount():
+            target = _target(stage, mount.target, instruction)
+            return SshMount(mount.id, target, mount.mode, mount.uid, mount.gid, mount.required)
+
+
+def _source(stage: StageBuilder, instruction: Run, name: str | None) -> StepId:
+    if name:
+        return stage.world.source(name, stage, instruction.span, False)
+    return stage.world.context(instruction.span)
+
+
+def _number(inputs: list[StepId], source: StepId) -> int:
+    if source not in inputs[1:]:
+        inputs.append(source)
+    return inputs.index(source, 1)
+
+
+def _target(stage: StageBuilder, target: str, instruction: Run) -> str:
+    path = normpath(target if target.startswith("/") else f"{stage.workdir}/{target}")
+    path = "/" + path.lstrip("/")
+    if path == "/":
+        raise InputError(Diagnostic("bad-mount", f'invalid mount target "{target}"', instruction.span))
+    return path

@@ -1,0 +1,162 @@
+"""One stage of one target while its instructions are lowered, and what it is when they all are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import msgspec
+
+from bake.dockerfile.instructions import Instruction
+from bake.errors import Diagnostic, InputError, Span
+from bake.oci.model import History, ImageConfig, RunConfig
+from bake.oci.platform import Platform
+from bake.plan.graph import Graph
+from bake.plan.outcome import HistoryLine, LayerRef
+from bake.plan.step import Ambient, CopyAction, Operation, Origin, StepId
+from bake.spec.target import Target
+from bake.words import WordError, expand, expand_words
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+
+@dataclass(frozen=True)
+class Lowered:
+    """A finished stage. `env` is the config's, `scope` also holds ARG values; `args` names declared ARGs in order."""
+
+    step: StepId
+    platform: Platform
+    config: ImageConfig
+    env: dict[str, str]
+    scope: dict[str, str]
+    args: dict[str, None]
+    layers: tuple[LayerRef, ...]
+    history: tuple[History | HistoryLine, ...]
+    onbuild: tuple[str, ...] = ()
+
+
+class World(Protocol):
+    """What an instruction may ask for beyond its own stage; the compiler is one."""
+
+    graph: Graph
+    target: Target
+    escape: str
+    build_args: dict[str, str]
+    global_scope: dict[str, str]
+    ambient: Ambient
+
+    def context(self, span: Span) -> StepId:
+        """The main build context."""
+
+    def source(self, name: str, stage: StageBuilder, span: Span, numeric: bool) -> StepId:
+        """The state or tree that `--from=name` or a mount's `from` means."""
+
+    def reads(self, source: StepId, action: CopyAction) -> None:
+        """Notes that `action` reads from `source`, so that its files get hashed."""
+
+
+class StageBuilder:
+    """The state that instructions change, one after the other."""
+
+    def __init__(self, world: World, base: Lowered, index: int, name: str, uncached: bool) -> None:
+        self.world = world
+        self.index = index
+        self.name = name or str(index)
+        self.uncached = uncached
+        self.base = base
+        self.step = base.step
+        self.platform = base.platform
+        self.config = base.config.config
+        self.author = base.config.author
+        self.env = dict(base.env)
+        self.scope = {**base.scope, **base.env}
+        self.args = dict(base.args)
+        self.layers = list(base.layers)
+        self.history: list[History | HistoryLine] = list(base.history)
+        self.onbuild: list[str] = []
+        self.cmd_given = False
+        self.ordinal = 0
+
+    def set(self, **changes: object) -> None:
+        """Changes fields of the run config."""
+        self.config = msgspec.structs.replace(self.config, **changes)
+
+    def note(self, created_by: str) -> None:
+        """A history entry without a layer."""
+        self.history.append(HistoryLine(created_by))
+
+    def layer(
+        self,
+        op: Operation,
+        inputs: tuple[StepId, ...],
+        instruction: Instruction,
+        label: str,
+        created_by: str,
+        worker: StepId | None = None,
+    ) -> None:
+        """A step that makes the stage's next layer: graph node, history entry and origin.
+
+        `worker` is the step that does the work where that is another one (`--link`: the copy below the merge).
+        """
+        graph = self.world.graph
+        step = graph.add(op, inputs, str(self.platform), self.world.ambient, self.uncached)
+        self.ordinal += 1
+        self.step = step
+        self.layers.append(LayerRef(step))
+        self.history.append(HistoryLine(created_by, step))
+        graph.stands_for(worker or step, self.origin(label, instruction.span))
+
+    def origin(self, label: str, span: Span) -> Origin:
+        return Origin(
+            self.world.target.name, str(self.platform), self.name, self.ordinal, " ".join(label.split())[:400], span
+        )
+
+    def word(self, text: str, span: Span) -> str:
+        """`text` expanded to one word with the stage's variables. Raises InputError at `span`."""
+        try:
+            return expand(text, self.scope, escape=self.world.escape).text
+        except WordError as error:
+            raise _failed(text, error, span) from None
+
+    def words(self, text: str, span: Span) -> list[str]:
+        """`text` expanded and split on blanks."""
+        try:
+            return list(expand_words(text, self.scope, escape=self.world.escape).words)
+        except WordError as error:
+            raise _failed(text, error, span) from None
+
+    @property
+    def workdir(self) -> str:
+        return self.config.working_dir or "/"
+
+    @property
+    def shell(self) -> tuple[str, ...]:
+        return self.config.shell or DEFAULT_SHELL
+
+    def finish(self) -> Lowered:
+        config = msgspec.structs.replace(
+            self.base.config,
+            author=self.author,
+            config=msgspec.structs.replace(
+                self.config,
+                env=tuple(f"{name}={value}" for name, value in self.env.items()) or None,
+                on_build=tuple(self.onbuild) or None,
+            ),
+        )
+        return Lowered(
+            self.step, self.platform, config, self.env, self.scope, self.args,
+            tuple(self.layers), tuple(self.history), tuple(self.onbuild),
+        )  # fmt: skip
+
+
+def _failed(text: str, error: WordError, span: Span) -> InputError:
+    return InputError(Diagnostic("bad-substitution", f'failed to process "{text}": {error}', span))
+
+
+def env_of(config: RunConfig) -> dict[str, str]:
+    """Variables of a config; PATH is added where it is missing (dockerfile.md §6)."""
+    pairs = [item.partition("=") for item in config.env or ()]
+    env = {name: value for name, _, value in pairs}
+    env.setdefault("PATH", DEFAULT_PATH)
+    return env

@@ -1,0 +1,21 @@
+"""WORKDIR: a config value and, unless it is `/`, a layer (reference/dockerfile.md §9)."""
+
+from __future__ import annotations
+
+from posixpath import normpath
+
+from bake.dockerfile.instructions import Workdir
+from bake.plan.lower.stage import StageBuilder
+from bake.plan.step import MkdirOp
+
+
+def lower_workdir(stage: StageBuilder, instruction: Workdir) -> None:
+    """An absolute value stays verbatim, a relative one is joined and cleaned, an empty one is the current directory."""
+    value = stage.word(instruction.path, instruction.span)
+    path = value if value.startswith("/") else normpath(f"{stage.workdir}/{value}") if value else stage.workdir
+    stage.set(working_dir=path)
+    if normpath(path) == "/":
+        stage.note(f"WORKDIR {path}")
+        return
+    op = MkdirOp(normpath(path), owner=stage.config.user)
+    stage.layer(op, (stage.step,), instruction, f"WORKDIR {instruction.path}", f"WORKDIR {path}")

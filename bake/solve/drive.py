@@ -1,0 +1,368 @@
+"""Walks the plan: decides each step when its inputs are known, runs what must run, as many at once as allowed.
+
+`bake build` gives it an engine, `bake plan` none; everything else, and above all every decision, is the same.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic, time
+
+import anyio
+import msgspec
+
+from bake.errors import BakeError, Diagnostic, StepError, StepFailed
+from bake.events import Event, StepFinished, StepInfo, StepLog, StepProgress, StepReport, StepStarted, StepStatus
+from bake.oci.reference import parse_reference
+from bake.plan.decide import reason
+from bake.plan.key import FILE, key_of, parts_of, reads
+from bake.plan.outcome import Plan
+from bake.plan.reason import Why
+from bake.plan.select import SourceMissing
+from bake.plan.step import (
+    SOURCES,
+    CopyAction,
+    ImageOp,
+    MergeOp,
+    ScratchOp,
+    Step,
+    StepId,
+)
+from bake.plan.tree import SCRATCH, StateId, state_of_images
+from bake.ports import Engine, Record, Store
+from bake.solve.contents import Contents, Unread
+from bake.solve.frontier import Frontier, critical_path
+from bake.solve.results import Solution, info
+from bake.solve.tasks import Tasks
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`jobs`: steps under way at once; `keep_going`: a failure stops only what depends on it."""
+
+    jobs: int = 4
+    keep_going: bool = False
+    after: Mapping[StepId, frozenset[StepId]] = field(default_factory=dict)
+    """Order-only edges: step → steps that must be done before it (`after = […]`)."""
+
+
+@dataclass(frozen=True)
+class _Missed:
+    """A decided miss, ready to run."""
+
+    step: Step
+    key: str
+    parts: dict[str, str]
+    why: Why
+
+
+class Drive:
+    """One walk. Made for one call of `run`."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        store: Store,
+        contents: Contents,
+        engine: Engine | None,
+        tasks: Tasks,
+        settings: Settings,
+        emit: Emit,
+    ) -> None:
+        self.plan = plan
+        self.store = store
+        self.contents = contents
+        self.engine = engine
+        self.tasks = tasks
+        self.settings = settings
+        self.emit = emit
+        self.states: dict[StepId, StateId] = {}
+        self.reports: dict[StepId, StepReport] = {}
+        self.errors: list[BakeError] = []
+        self.on_state: Callable[[StepId, StateId], None] = lambda _step, _state: None
+        self._inputs = {
+            step.id: (*step.inputs, *settings.after.get(step.id, frozenset())) for step in plan.steps.values()
+        }
+        self._frontier = Frontier(self._inputs)
+        self._keys: dict[StepId, str] = {}
+        self._under_way: dict[str, list[Step]] = {}
+        self._queue: list[tuple[float, int, _Missed]] = []
+        self._urgency: dict[StepId, float] | None = None
+        self._running = 0
+        self._stopped = False
+        self._started = monotonic()
+        self._wake = anyio.Event()
+
+    async def run(self) -> Solution:
+        """Decides every step. Step failures end up in the solution; other errors are raised."""
+        try:
+            async with anyio.create_task_group() as group:
+                while True:
+                    self._advance(group)
+                    if not self._running:
+                        break
+                    self._wake = anyio.Event()
+                    await self._wake.wait()
+                    if self._stopped:
+                        group.cancel_scope.cancel()
+        finally:
+            self._leave_rest()
+            self._visit()
+        return Solution(self.states, self.reports, tuple(self.errors))
+
+    # Deciding
+
+    def _advance(self, group: anyio.abc.TaskGroup) -> None:
+        """Decides all that can be decided now, and starts what must run while there are free jobs."""
+        while self._frontier and not self._stopped:
+            step = self.plan.steps[self._frontier.pop()]
+            try:
+                self._take(step)
+            except SourceMissing as error:
+                self._failed(step, _missing(step, self.plan, error), None)
+            except Unread as unread:
+                self._read_first(step, unread.state, group)
+        while self._queue and not self._stopped and self._running < self.settings.jobs and self.engine is not None:
+            _, _, missed = heapq.heappop(self._queue)
+            self._running += 1
+            group.start_soon(self._run, missed, self.engine)
+
+    def _take(self, step: Step) -> None:
+        if isinstance(step.op, SOURCES):
+            self._done(step, self._source_state(step))
+        elif any(i not in self.states and not self._is_tree(i) for i in step.inputs):
+            self._unknown(step)
+        elif isinstance(step.op, MergeOp):
+            base, top = (self.states[i] for i in step.inputs)
+            self._done(step, self.store.layers.alias(base, top, created=time()).state)
+        else:
+            self._decide(step)
+
+    def _source_state(self, step: Step) -> StateId | None:
+        if isinstance(step.op, ScratchOp):
+            return SCRATCH
+        if not isinstance(step.op, ImageOp):
+            return None
+        state = state_of_images(step.op.diff_ids)[-1]
+        if self.store.layers.layer(state) is None:
+            repository = parse_reference(step.op.reference).repository
+            self.store.layers.add_image(step.op.diff_ids, step.op.layers, repository, 0.0)
+        return state
+
+    def _is_tree(self, step: StepId) -> bool:
+        return isinstance(self.plan.steps[step].op, SOURCES)
+
+    def _decide(self, step: Step) -> None:
+        """A hit is done at once, a miss is queued with its reason."""
+        parts = parts_of(
+            step, self.states[step.inputs[0]], self._on_base(step), self._digest(step), self.tasks.sensitive
+        )
+        key = key_of(parts)
+        self._keys[step.id] = key
+        record = None if step.uncached else self.store.records.lookup(key)
+        if record is not None:
+            self._cached(step, record.state)
+        elif key in self._under_way:
+            self._join(step, key)
+        else:
+            self._miss(_Missed(step, key, parts, self._why(step, key, parts)))
+
+    def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
+        def digest(number: int, action: CopyAction) -> str:
+            source = self.plan.steps[step.inputs[number]]
+            return self.contents.digest(source, self.states.get(source.id), action)
+
+        return digest
+
+    def _on_base(self, step: Step) -> bool:
+        return any(origin.ordinal == 1 for origin in self.plan.origins.get(step.id, ()))
+
+    def _why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
+        origins = self.plan.origins.get(step.id, ())
+        last = next((p for o in origins if (p := self.store.records.last_parts(o.slot)) is not None), None)
+
+        def now() -> dict[str, str]:
+            parts.update(self._files(step))
+            return parts
+
+        known = self.store.records.known(key)
+        return reason(uncached=step.uncached, known=known, last=last, now=now)
+
+    def _files(self, step: Step) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for _, action in reads(step):
+            source = self.plan.steps[step.inputs[action.input]]
+            files = self.contents.files(source, self.states.get(source.id), action)
+            found |= {f"{FILE}{path}": identity for path, identity in files.items()}
+        return found
+
+    # Running
+
+    def _miss(self, missed: _Missed) -> None:
+        if self._urgency is None:
+            self._urgency = critical_path(self._inputs, self._cost)
+            self._frontier.order_by(self._urgency.__getitem__)
+        self._under_way[missed.key] = []
+        if self.engine is None:
+            self._report(missed.step, "run", missed.why)
+            self._frontier.finish(missed.step.id)
+            return
+        heapq.heappush(self._queue, (-self._urgency[missed.step.id], len(self._keys), missed))
+
+    def _join(self, step: Step, key: str) -> None:
+        """A step with the same key is queued or running: this one takes its result."""
+        if self.engine is not None:
+            self._under_way[key].append(step)
+            return
+        self._report(step, "cached")
+        self._frontier.finish(step.id)
+
+    def _cost(self, step: StepId) -> float:
+        origins = self.plan.origins.get(step, ())
+        known = self.store.records.last_duration(origins[0].slot) if origins else 0.0
+        return known if known is not None else 1.0
+
+    async def _run(self, missed: _Missed, engine: Engine) -> None:
+        step, started = missed.step, monotonic()
+        shown = info(self.plan, step.id)
+        try:
+            if shown:
+                self.emit(StepStarted(step=shown, why=missed.why, started_s=started - self._started))
+            async with self.store.records.claim(missed.key):
+                record = None if step.uncached else self.store.records.lookup(missed.key)
+                if record is None:
+                    record = await self._made(missed, engine, started)
+                    self._ran(step, record.state, missed.why, started)
+                else:
+                    self._cached(step, record.state)
+            for twin in self._under_way.pop(missed.key):
+                self._cached(twin, record.state)
+        except BakeError as error:
+            self._failed(step, error, started, missed.why)
+            for twin in self._under_way.pop(missed.key, []):
+                self._failed(twin, error, started, missed.why)
+        except anyio.get_cancelled_exc_class():
+            self._report(step, "cancelled", missed.why, started)
+            raise
+        finally:
+            self._running -= 1
+            self._wake.set()
+
+    async def _made(self, missed: _Missed, engine: Engine, started: float) -> Record:
+        task = self.tasks.task(missed.step, self.states)
+        layer = await engine.run(task, self._say(missed.step))
+        record = Record(missed.key, layer.state, layer.created, monotonic() - started)
+        self.store.records.remember(record, {**missed.parts, **self._files(missed.step)})
+        return record
+
+    def _say(self, step: Step) -> Callable[[str, str], None]:
+        def say(stream: str, line: str) -> None:
+            if stream == "progress":
+                self.emit(StepProgress(id=step.id, text=line))
+            else:
+                self.emit(StepLog(id=step.id, stream="stderr" if stream == "stderr" else "stdout", text=line))
+
+        return say
+
+    def _read_first(self, step: Step, state: StateId, group: anyio.abc.TaskGroup) -> None:
+        """Downloads a state that a key needs to be read, then decides the step again."""
+        if self.engine is None:
+            self._unknown(step)
+            return
+        self._running += 1
+        group.start_soon(self._read, step, state, self.engine)
+
+    async def _read(self, step: Step, state: StateId, engine: Engine) -> None:
+        try:
+            await engine.ensure(state, self._say(step))
+            self._frontier.again(step.id)
+        except BakeError as error:
+            self._failed(step, error, None)
+        finally:
+            self._running -= 1
+            self._wake.set()
+
+    # Ending
+
+    def _done(self, step: Step, state: StateId | None) -> None:
+        if state is not None:
+            self.states[step.id] = state
+        self._frontier.finish(step.id)
+        if state is not None:
+            self.on_state(step.id, state)
+
+    def _cached(self, step: Step, state: StateId) -> None:
+        self._report(step, "cached")
+        self._done(step, state)
+
+    def _ran(self, step: Step, state: StateId, why: Why, started: float) -> None:
+        self._report(step, "run", why, started)
+        self._done(step, state)
+
+    def _unknown(self, step: Step) -> None:
+        self._report(step, "unknown")
+        self._frontier.finish(step.id)
+
+    def _failed(self, step: Step, error: BakeError, started: float | None, why: Why | None = None) -> None:
+        self.errors.append(error)
+        code = error.exit_code_of_step if isinstance(error, StepFailed) else None
+        self._report(step, "failed", why, started, code)
+        for other in self._frontier.close(step.id):
+            self._report(self.plan.steps[other], "skipped")
+        if not self.settings.keep_going:
+            self._stopped = True
+        self._wake.set()
+
+    def _leave_rest(self) -> None:
+        for step in self._frontier.unfinished:
+            if step not in self.reports:
+                self._report(self.plan.steps[step], "cancelled")
+
+    def _report(
+        self,
+        step: Step,
+        status: StepStatus,
+        why: Why | None = None,
+        started: float | None = None,
+        code: int | None = None,
+    ) -> None:
+        shown = info(self.plan, step.id)
+        if shown is None:
+            return
+        report = _report_of(shown, status, why, code)
+        if started is not None:
+            report = msgspec.structs.replace(
+                report, started_s=round(started - self._started, 4), duration_s=round(monotonic() - started, 4)
+            )
+        self.reports[step.id] = report
+        self.emit(StepFinished(step=report))
+
+    def _visit(self) -> None:
+        """Notes which key each slot had, so that the next miss there can be explained."""
+        if self.engine is None:
+            return
+        slots = {
+            origin.slot: key
+            for step, key in self._keys.items()
+            if step in self.states
+            for origin in self.plan.origins.get(step, ())
+        }
+        self.store.records.visit(slots, {})
+
+
+def _report_of(shown: StepInfo, status: StepStatus, why: Why | None, code: int | None) -> StepReport:
+    return StepReport(
+        id=shown.id, targets=shown.targets, platform=shown.platform, stage=shown.stage, ordinal=shown.ordinal,
+        instruction=shown.instruction, at=shown.at, status=status, why=why, exit_code=0 if status == "run" else code,
+    )  # fmt: skip
+
+
+def _missing(step: Step, plan: Plan, error: SourceMissing) -> StepError:
+    origin = next(iter(plan.origins.get(step.id, ())), None)
+    message = f"{origin.instruction if origin else 'COPY'}: {error}"
+    hint = "check the path, the context directory and .dockerignore"
+    return StepError(Diagnostic("missing-source", message, origin.span if origin else None, hint))

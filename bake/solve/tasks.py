@@ -1,0 +1,68 @@
+"""From a step and the results of its inputs to a task that a worker can run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from bake.plan.facts import Facts
+from bake.plan.outcome import Plan
+from bake.plan.step import ExecOp, GitOp, HttpOp, LocalOp, SecretMount, SshMount, Step, StepId, WriteOp
+from bake.plan.tree import StateId
+from bake.ports import BlobInput, FilesInput, Input, StateInput, Task, TreeInput
+from bake.spec.target import Target
+
+Secret = Callable[[Target, str], bytes | None]
+"""The value of a target's secret by id; None where it has none."""
+
+
+class Tasks:
+    """Makes tasks of one run. `blob` finds a downloaded URL's bytes."""
+
+    def __init__(self, plan: Plan, facts: Facts, blob: Callable[[str], Path], secret: Secret, ssh: Secret) -> None:
+        self._plan = plan
+        self._facts = facts
+        self._blob = blob
+        self._secret = secret
+        self._ssh = ssh
+        self.sensitive: Sequence[str] = tuple(
+            sorted({value for target in plan.targets.values() for value in target.sensitive}, key=len, reverse=True)
+        )
+
+    def task(self, step: Step, states: Mapping[StepId, StateId]) -> Task:
+        """Raises InputError when a secret can't be read."""
+        targets = self._targets(step)
+        timeout = max((target.timeout for target in targets), default=0.0)
+        secrets, ssh = self._secrets(step, targets), self._agents(step, targets)
+        return Task(step, tuple(self._input(i, states) for i in step.inputs), secrets, ssh, timeout)
+
+    def _targets(self, step: Step) -> list[Target]:
+        names = dict.fromkeys(origin.target for origin in self._plan.origins.get(step.id, ()))
+        return [self._plan.targets[name] for name in names]
+
+    def _secrets(self, step: Step, targets: Sequence[Target]) -> dict[str, bytes]:
+        if not isinstance(step.op, ExecOp):
+            return {}
+        wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SecretMount))
+        found = ((id, next((v for t in targets if (v := self._secret(t, id)) is not None), None)) for id in wanted)
+        return {id: value for id, value in found if value is not None}
+
+    def _agents(self, step: Step, targets: Sequence[Target]) -> dict[str, str]:
+        if not isinstance(step.op, ExecOp):
+            return {}
+        wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SshMount))
+        found = ((id, next((v for t in targets if (v := self._ssh(t, id)) is not None), None)) for id in wanted)
+        return {id: value.decode() for id, value in found if value is not None}
+
+    def _input(self, step: StepId, states: Mapping[StepId, StateId]) -> Input:
+        match self._plan.steps[step].op:
+            case LocalOp() as op:
+                return TreeInput(op.root, self._facts.trees[op])
+            case GitOp() as op:
+                return TreeInput(self._facts.gits[op].directory, self._facts.gits[op].tree)
+            case WriteOp() as op:
+                return FilesInput(op.files)
+            case HttpOp() as op:
+                fact = self._facts.urls[op]
+                return BlobInput(self._blob(fact.digest), op.name, fact.mtime)
+        return StateInput(states[step])
