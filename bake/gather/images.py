@@ -1,0 +1,74 @@
+"""Base images → facts: a tag is looked up once a run, a digest never, and what was known last serves when offline.
+
+SPEC §3.7. The registry is behind `ImageSource`, so this decides only when to ask and what to remember.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from bake.errors import Diagnostic, InputError, RemoteError
+from bake.oci.model import Descriptor, ImageConfig
+from bake.oci.platform import Platform, parse_platform
+from bake.oci.reference import Reference, parse_reference
+from bake.plan.facts import ImageFact, ImageQuery
+from bake.ports import Files
+
+
+class ImageSource(Protocol):
+    """A registry, as far as facts need it. Both raise RemoteError."""
+
+    async def digest_of(self, reference: Reference) -> str:
+        """What the tag points at now (one HEAD)."""
+
+    async def image(self, reference: Reference, platform: Platform) -> ImageFact:
+        """The manifest and config for a platform; `reference` has a digest."""
+
+
+class _Known(msgspec.Struct, frozen=True):
+    digest: str
+    config: ImageConfig
+    layers: tuple[Descriptor, ...]
+
+
+async def image_fact(
+    query: ImageQuery, source: ImageSource, files: Files, warn: Callable[[Diagnostic], None]
+) -> ImageFact:
+    """The fact of one base image. Raises RemoteError when it is neither reachable nor known."""
+    reference = parse_reference(query.reference)
+    digest = reference.digest or await _current(reference, query.pull, source, files, warn)
+    name = f"{reference.repository}@{digest} {query.platform}"
+    known = files.fact("image", name)
+    if known is not None:
+        found = msgspec.msgpack.decode(known, type=_Known)
+        return ImageFact(found.digest, found.config, found.layers)
+    pinned = Reference(reference.domain, reference.path, None, digest)
+    fact = await source.image(pinned, parse_platform(query.platform))
+    count = len(fact.config.rootfs.diff_ids)
+    if len(fact.layers) != count:
+        message = f"{query.reference}: the manifest has {len(fact.layers)} layers, its config {count}"
+        raise InputError(Diagnostic("bad-image", message))
+    files.remember_fact("image", name, msgspec.msgpack.encode(_Known(fact.digest, fact.config, fact.layers)))
+    return fact
+
+
+async def _current(
+    reference: Reference, pull: bool, source: ImageSource, files: Files, warn: Callable[[Diagnostic], None]
+) -> str:
+    """The digest of a tag now, or the one known last when the registry is out of reach."""
+    name = str(reference)
+    try:
+        digest = await source.digest_of(reference)
+    except RemoteError as error:
+        last = files.fact("tag", name)
+        if last is None or pull:
+            raise
+        message = f"{name} could not be looked up ({error}); the digest known last is used"
+        warn(Diagnostic("offline", message, severity="warning", hint="--pull makes this an error"))
+        return last.decode()
+    if files.fact("tag", name) != digest.encode():
+        files.remember_fact("tag", name, digest.encode())
+    return digest
