@@ -11,6 +11,7 @@ from typing import Protocol
 import msgspec
 
 from bake.errors import Diagnostic, InputError, RemoteError
+from bake.oci.digest import Digest
 from bake.oci.model import Descriptor, ImageConfig
 from bake.oci.platform import Platform, parse_platform
 from bake.oci.reference import Reference, parse_reference
@@ -45,7 +46,7 @@ async def image_fact(
     if known is not None:
         found = msgspec.msgpack.decode(known, type=_Known)
         return ImageFact(found.digest, found.config, found.layers)
-    pinned = Reference(reference.domain, reference.path, None, digest)
+    pinned = Reference(reference.domain, reference.path, None, Digest(digest))
     fact = await source.image(pinned, parse_platform(query.platform))
     count = len(fact.config.rootfs.diff_ids)
     if len(fact.layers) != count:

@@ -12,6 +12,7 @@ from bake.oci import media_types
 from bake.oci.digest import Digest, sha256
 from bake.oci.model import Descriptor, History, Manifest, PlatformSpec, RootFS, encode
 from bake.plan.outcome import HistoryLine, Image, LayerRef
+from bake.plan.step import StepId
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ def _history(image: Image, infos: Sequence[LayerInfo]) -> tuple[History, ...]:
     return tuple(_timed(entries))
 
 
-def _entry(line: History | HistoryLine, made: Mapping[str, LayerInfo]) -> History:
+def _entry(line: History | HistoryLine, made: Mapping[StepId, LayerInfo]) -> History:
     if isinstance(line, History):
         return line
     info = made.get(line.layer) if line.layer else None
