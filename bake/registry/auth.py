@@ -126,7 +126,8 @@ class Auth:
         """What a refused user can do."""
         found = self.found(path)
         if found.credentials:
-            return f"the credentials from {found.credentials.source} are not enough; log in again: bake login {self._domain}"
+            source = found.credentials.source
+            return f"the credentials from {source} are not enough; log in again: bake login {self._domain}"
         trouble = f" ({'; '.join(found.problems)})" if found.problems else ""
         return f"no credentials for {self._domain} were found{trouble}; log in: bake login {self._domain}"
 
@@ -140,9 +141,7 @@ class Auth:
         response = self._http.send(operation, request, self._domain if urlsplit(realm).netloc == self._domain else "")
         body = response.read(_TOKEN_LIMIT) or b""
         if response.status != 200:
-            raise problems.refused(
-                operation.what, realm, response.status, body[:4096], secrets=self.secrets, hint=self.hint(path)
-            )
+            raise problems.refused(operation.what, realm, response.status, body[:4096], self.secrets, self.hint(path))
         try:
             answer = msgspec.json.decode(body, type=_TokenAnswer)
         except (msgspec.DecodeError, UnicodeDecodeError):

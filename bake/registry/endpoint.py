@@ -11,7 +11,7 @@ from bake.registry import problems
 from bake.registry.auth import Auth
 from bake.registry.credentials import Source
 from bake.registry.hosts import address, schemes
-from bake.registry.http import Http, unreachable
+from bake.registry.http import Http, retry_after, unreachable
 from bake.registry.operation import Operation
 from bake.registry.transport import FileBody, Request, Response, Trouble, origin
 
@@ -74,7 +74,9 @@ class Endpoint:
             body = b""
         hint = self.auth.hint(path) if response.status in (401, 403) else ""
         secrets = self.auth.secrets
-        return problems.refused(operation.what, response.url, response.status, body, secrets=secrets, hint=hint)
+        return problems.refused(
+            operation.what, response.url, response.status, body, secrets, hint, retry_after(response)
+        )
 
     def base(self, operation: Operation) -> str:
         """`scheme://host`, found by asking when more than one scheme may be right."""
@@ -88,18 +90,25 @@ class Endpoint:
         choices = schemes(self.domain, self.http.hosts.of(self.domain))
         if len(choices) == 1:
             return f"{choices[0]}://{host}"
-        first: RemoteError | None = None
-        for scheme in choices:
-            base = f"{scheme}://{host}"
-            try:
-                response = self.http.once(operation, Request("GET", f"{base}/v2/"), self.domain)
-                body = response.read(_ERROR_LIMIT) or b""
-            except Trouble as trouble:
-                first = first or unreachable(operation, base, trouble)
-                continue
-            if not (scheme == "http" and response.status == 400 and b"HTTPS" in body):
-                return base
-        raise first or problems.broken(operation.what, f"{host} speaks neither HTTP nor HTTPS")
+        pauses = self.http.patience.pauses()
+        while True:
+            troubles: list[Trouble] = []
+            for base in (f"{scheme}://{host}" for scheme in choices):
+                try:
+                    if self._speaks(operation, base):
+                        return base
+                except Trouble as trouble:
+                    troubles.append(trouble)
+            pause = next(pauses, None)
+            if pause is None or not any(t.kind == "reset" for t in troubles):
+                raise unreachable(operation, f"{choices[0]}://{host}", troubles[0])
+            self.http.wait(operation, pause, f"{host}: {troubles[0].reason}")
+
+    def _speaks(self, operation: Operation, base: str) -> bool:
+        """Whether this scheme is right. Go's TLS servers answer plain HTTP with a 400 that says so."""
+        response = self.http.once(operation, Request("GET", f"{base}/v2/"), self.domain)
+        body = response.read(_ERROR_LIMIT) or b""
+        return not (base.startswith("http:") and response.status == 400 and b"HTTPS" in body)
 
     def _on_base(self, base: str, url: str) -> str:
         """Absolute; a plain-HTTP URL of this very host is a proxy's slip, and asked by the scheme that is right."""

@@ -5,10 +5,8 @@ By hand, because credentials belong to one origin (scheme, host and port) and ne
 
 from __future__ import annotations
 
-import random
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
 
@@ -16,6 +14,7 @@ from bake.errors import RemoteError
 from bake.registry import problems
 from bake.registry.hosts import Hosts, is_loopback, verifies
 from bake.registry.operation import Operation
+from bake.registry.patience import Notice, Patience
 from bake.registry.transport import FileBody, Request, Response, Transport, Trouble, origin
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
@@ -27,27 +26,6 @@ _HINTS = {
     "tls": "name its CA in certs.d/<host>/ca.crt, or mark the registry insecure in the settings",
     "proxy": "see HTTPS_PROXY and NO_PROXY in the environment",
 }
-
-Notice = Callable[[str], None]
-"""Takes a line for people: that and why a request is tried again. Called from worker threads."""
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a request is tried and how long is waited between: `first` seconds, doubling up to `most`.
-
-    A `Retry-After` longer than `longest` seconds is not waited for.
-    """
-
-    tries: int = 6
-    first: float = 0.3
-    most: float = 10.0
-    longest: float = 60.0
-
-    def pauses(self) -> Iterator[float]:
-        """The pauses between tries, each shortened by chance so that many clients do not come back at once."""
-        for exponent in range(self.tries - 1):
-            yield min(self.most, self.first * 2**exponent) * random.uniform(0.6, 1.0)
 
 
 class Http:

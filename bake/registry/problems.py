@@ -14,12 +14,19 @@ _MOST = 300  # characters of a registry's own words in a message
 
 
 class ResponseError(RemoteError):
-    """The registry answered, but not as asked. `status` is the HTTP status, `codes` the registry's error codes."""
+    """The registry answered, but not as asked.
 
-    def __init__(self, diagnostic: Diagnostic, status: int, codes: tuple[str, ...] = ()) -> None:
+    `status` is the HTTP status, `codes` the registry's error codes, `retry_after` the seconds it wants to be left
+    alone.
+    """
+
+    def __init__(
+        self, diagnostic: Diagnostic, status: int, codes: tuple[str, ...] = (), retry_after: float | None = None
+    ) -> None:
         super().__init__(diagnostic)
         self.status = status
         self.codes = codes
+        self.retry_after = retry_after
 
 
 class UnreachableError(RemoteError):
@@ -42,15 +49,24 @@ _MEANING = {
 
 
 def refused(
-    what: str, where: str, status: int, body: bytes, *, secrets: Iterable[str] = (), hint: str = ""
-) -> RemoteError:
+    what: str,
+    where: str,
+    status: int,
+    body: bytes,
+    secrets: Iterable[str] = (),
+    hint: str = "",
+    retry_after: float | None = None,
+) -> ResponseError:
     """The error of a response. `where` is a URL; `body` the start of the answer, quoted without any of `secrets`."""
     codes, said = _said(body)
     code, meaning, advice = _MEANING.get(status, ("registry-error", f"it answered with status {status}", None))
+    if retry_after:
+        advice = f"it asks to be left alone for {retry_after:.0f} seconds"
     reason = redact(said, secrets) or meaning
     host = urlsplit(where).netloc.rpartition("@")[2]
     text = f"cannot {what}: {reason} ({status} from {bare(where)})"
-    return ResponseError(Diagnostic(code, text, hint=hint or (advice and advice.format(host=host))), status, codes)
+    diagnostic = Diagnostic(code, text, hint=hint or (advice and advice.format(host=host)))
+    return ResponseError(diagnostic, status, codes, retry_after)
 
 
 def unreachable(what: str, where: str, reason: str, hint: str | None = None) -> RemoteError:
