@@ -145,7 +145,7 @@ def read_texts(paths: Iterable[str]) -> Mapping[str, str | None]:
 
 def _read(path: str) -> str | None:
     try:
-        return Path(path).read_text(encoding="utf-8-sig", newline="")
+        return Path(path).read_bytes().decode("utf-8-sig")
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except UnicodeDecodeError:

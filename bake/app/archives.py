@@ -1,0 +1,60 @@
+"""Layers → blobs in the store: each layer is archived once, in the background, while other steps run."""
+
+from __future__ import annotations
+
+import anyio
+
+from bake.errors import Diagnostic, HostError
+from bake.image.assemble import LayerInfo
+from bake.oci import media_types
+from bake.oci.model import Descriptor
+from bake.plan.tree import StateId
+from bake.ports import Engine, Layer, Store
+
+_AT_ONCE = 2
+
+
+class Archives:
+    """Archives of one run. Any number of callers may ask for the same layer."""
+
+    def __init__(self, store: Store, engine: Engine, compression: str = "gzip", level: int = 1) -> None:
+        self._store = store
+        self._engine = engine
+        self._compression = compression
+        self._level = level
+        self._slots = anyio.CapacityLimiter(_AT_ONCE)
+        self._locks: dict[StateId, anyio.Lock] = {}
+
+    async def info(self, state: StateId) -> LayerInfo:
+        """The blob of the top layer of `state`: of an image's layer the one it came as, else ours."""
+        layer = self._layer(state)
+        blob = self._blob(layer)
+        if blob is None:
+            async with self._locks.setdefault(state, anyio.Lock()), self._slots:
+                layer = self._layer(state)
+                blob = self._blob(layer)
+                if blob is None:
+                    layer = await self._engine.archive(state, self._compression, self._level)
+                    blob = self._blob(layer)
+        assert blob is not None
+        return LayerInfo(layer.diff_id, blob, layer.created)
+
+    def _layer(self, state: StateId) -> Layer:
+        layer = self._store.layers.layer(state)
+        if layer is None:
+            raise HostError(
+                Diagnostic("lost-layer", f"the layer {state[:12]} is gone from the store", hint="build again")
+            )
+        return layer
+
+    def _blob(self, layer: Layer) -> Descriptor | None:
+        if not layer.diff_id:
+            return None
+        if layer.sources and layer.blobs:
+            return layer.blobs[0]
+        fitting = (b for b in layer.blobs if media_types.compression_of(b.media_type) == self._wanted)
+        return next((b for b in fitting if self._store.blobs.path(b.digest) is not None), None)
+
+    @property
+    def _wanted(self) -> str:
+        return "" if self._compression == "none" else self._compression

@@ -1,0 +1,81 @@
+"""Downloading: facts of base images for plans, blobs of their layers for engines and pushes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bake.errors import Diagnostic, RemoteError
+from bake.events import BlobFinished, BlobProgress, BlobStarted, Event
+from bake.oci.model import Descriptor
+from bake.oci.platform import Platform
+from bake.oci.reference import Reference
+from bake.plan.facts import ImageFact
+from bake.ports import Layer, Say, Store
+
+if TYPE_CHECKING:
+    from bake.registry.client import Registry
+
+
+class RegistryImages:
+    """`gather.images.ImageSource` on the registry client."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+
+    async def digest_of(self, reference: Reference) -> str:
+        return (await self._registry.resolve(reference)).digest
+
+    async def image(self, reference: Reference, platform: Platform) -> ImageFact:
+        from bake.registry.pull import pull_image
+
+        pulled = await pull_image(self._registry, reference, platform)
+        return ImageFact(pulled.descriptor.digest, pulled.config, pulled.manifest.layers)
+
+
+class Fetcher:
+    """`ports.Fetch` on the registry client: tries the repositories known to hold the blob, one after the other."""
+
+    def __init__(self, store: Store, registry: Callable[[], Registry]) -> None:
+        self._store = store
+        self._registry = registry
+        self.emit: Callable[[Event], None] = lambda _event: None
+
+    async def __call__(self, layer: Layer, blob: Descriptor, say: Say) -> Path:
+        path = self._store.blobs.path(blob.digest)
+        if path is not None:
+            return path
+        problem: RemoteError | None = None
+        for repository in layer.sources:
+            say("progress", f"downloading {blob.digest[7:19]} from {repository}")
+            try:
+                return await self._fetch(repository, blob)
+            except RemoteError as error:
+                problem = error
+        raise problem or RemoteError(
+            Diagnostic("no-source", f"no registry is known to hold {blob.digest}", hint="build the base image again")
+        )
+
+    async def _fetch(self, repository: str, blob: Descriptor) -> Path:
+        def progress(done: int) -> None:
+            self.emit(
+                BlobProgress(digest=blob.digest, direction="pull", repository=repository, current=done, size=blob.size)
+            )
+
+        self.emit(BlobStarted(digest=blob.digest, size=blob.size, direction="pull", repository=repository))
+        target = self._store.layers.scratch() / "blob"
+        await self._registry().fetch_blob(repository, blob, target, progress)
+        path = self._store.blobs.adopt(target, blob.digest)
+        self._store.blobs.remember_location(repository.partition("/")[0], repository, blob.digest)
+        self.emit(
+            BlobFinished(
+                digest=blob.digest,
+                size=blob.size,
+                direction="pull",
+                repository=repository,
+                outcome="pulled",
+                bytes=blob.size,
+            )
+        )
+        return path

@@ -1,0 +1,64 @@
+"""From resolved targets to a plan with all its facts: compile, answer what it needs, compile again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from bake.app.session import Session
+from bake.errors import Diagnostic
+from bake.gather.answers import Answers
+from bake.plan.compile import Siblings, compile_plan
+from bake.plan.facts import Facts, Needs
+from bake.plan.outcome import Plan
+from bake.plan.step import StepId
+from bake.spec.target import Target
+
+_MOST_ROUNDS = 20
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A plan, and the facts that its keys are made from."""
+
+    plan: Plan
+    facts: Facts
+
+
+async def make_plan(
+    session: Session, targets: Mapping[str, Target], siblings: Siblings, warn: Callable[[Diagnostic], None]
+) -> Planned:
+    """Raises InputError or RemoteError."""
+    from bake.app.fetching import RegistryImages
+
+    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn)
+    facts = Facts()
+    requested = list(targets.values())
+    for _ in range(_MOST_ROUNDS):
+        result = compile_plan(requested, siblings, facts, session.platform, no_cache=session.options.no_cache)
+        needs = result if isinstance(result, Needs) else result.needs
+        if needs:
+            facts = await answers.answer(needs, facts)
+        if isinstance(result, Plan):
+            return Planned(result, facts)
+    raise AssertionError("compiling asks without end")
+
+
+def order_edges(plan: Plan) -> dict[StepId, frozenset[StepId]]:
+    """`after = […]` as edges: steps that only one target uses wait for the final steps of those it comes after."""
+    finals: dict[str, set[StepId]] = {}
+    for image in plan.images:
+        finals.setdefault(image.target, set()).add(image.state)
+    edges: dict[StepId, frozenset[StepId]] = {}
+    for step, origins in plan.origins.items():
+        names = {origin.target for origin in origins}
+        if len(names) == 1:
+            wanted = {f for name in plan.targets[names.pop()].after for f in finals.get(name, ())}
+            before = wanted - _ancestors_from(plan, step)
+            if before:
+                edges[step] = frozenset(before)
+    return edges
+
+
+def _ancestors_from(plan: Plan, step: StepId) -> set[StepId]:
+    return {step, *plan.steps[step].inputs}

@@ -1,0 +1,84 @@
+"""What one run of a command has open: settings, store, registry client, engine. Each is opened when first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bake.app.options import Options
+from bake.errors import Diagnostic, InputError, Source
+from bake.oci.platform import Platform, parse_platform
+from bake.settings import Settings, read_settings, settings_path
+from bake.store import open_store
+
+if TYPE_CHECKING:
+    from bake.ports import Engine, Store
+    from bake.registry.client import Registry
+
+
+class Session:
+    """Used as a context manager; leaving it closes what was opened."""
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self.environment: Mapping[str, str] = options.environment or os.environ
+
+    @cached_property
+    def settings(self) -> Settings:
+        path = Path(settings_path(self.environment))
+        source = Source(str(path), path.read_text()) if path.is_file() else None
+        return read_settings(source, self.environment, os.cpu_count() or 2)[0]
+
+    @cached_property
+    def store(self) -> Store:
+        return open_store(Path(self.settings.store))
+
+    @cached_property
+    def registry(self) -> Registry:
+        from bake.registry.client import Registry
+        from bake.registry.hosts import HostSettings, default_hosts
+
+        rows = {
+            host: HostSettings(row.insecure, (Path(row.ca),) if row.ca else (), mirrors=row.mirrors)
+            for host, row in self.settings.registries.items()
+        }
+        return Registry(default_hosts(rows, self.environment))
+
+    @cached_property
+    def engine(self) -> Engine:
+        name = self.options.engine or self.settings.engine
+        if name != "embedded":
+            hint = "use --engine embedded; the BuildKit engine comes with a later version"
+            raise InputError(Diagnostic("no-engine", f"there is no engine '{name}'", hint=hint))
+        from bake.engine.embedded.client import EmbeddedEngine
+
+        from bake.app.fetching import Fetcher
+
+        return EmbeddedEngine(self.store, Fetcher(self.store, lambda: self.registry), sandbox=self.settings.sandbox)
+
+    @cached_property
+    def platform(self) -> Platform:
+        """The platform of this host, which embedded builds run on."""
+        machine = os.uname()
+        return parse_platform(f"linux/{machine.machine}")
+
+    @property
+    def jobs(self) -> int:
+        return self.options.jobs or self.settings.jobs
+
+    def close(self) -> None:
+        """Closes the store and the registry's connections; the engine is closed by who used it."""
+        opened = self.__dict__
+        if "registry" in opened:
+            self.registry.close()
+        if "store" in opened:
+            self.store.close()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
