@@ -15,6 +15,7 @@ from bake.settings import Settings, read_settings, settings_path
 from bake.store import open_store
 
 if TYPE_CHECKING:
+    from bake.app.fetching import Fetcher
     from bake.ports import Engine, Store
     from bake.registry.client import Registry
 
@@ -48,6 +49,12 @@ class Session:
         return Registry(default_hosts(rows, self.environment))
 
     @cached_property
+    def fetcher(self) -> Fetcher:
+        from bake.app.fetching import Fetcher
+
+        return Fetcher(self.store, lambda: self.registry)
+
+    @cached_property
     def engine(self) -> Engine:
         name = self.options.engine or self.settings.engine
         if name != "embedded":
@@ -55,9 +62,7 @@ class Session:
             raise InputError(Diagnostic("no-engine", f"there is no engine '{name}'", hint=hint))
         from bake.engine.embedded.client import EmbeddedEngine
 
-        from bake.app.fetching import Fetcher
-
-        return EmbeddedEngine(self.store, Fetcher(self.store, lambda: self.registry), sandbox=self.settings.sandbox)
+        return EmbeddedEngine(self.store, self.fetcher, sandbox=self.settings.sandbox)
 
     @cached_property
     def platform(self) -> Platform:

@@ -1,0 +1,269 @@
+"""`bake build`: plan, solve, deliver, in one run whose events tell all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from time import monotonic
+from uuid import uuid4
+
+import anyio
+from anyio.abc import TaskGroup
+
+from bake.app.delivery import Delivery, Job, job_of
+from bake.app.loading import Loaded, load
+from bake.app.options import Options
+from bake.app.planning import Planned, make_plan, order_edges
+from bake.app.results import Built, built, decode, encode, name_of
+from bake.app.secrets import Secrets
+from bake.app.session import Session
+from bake.errors import BakeError, Diagnostic
+from bake.events import (
+    DiagnosticFound,
+    DiagnosticInfo,
+    Event,
+    Metadata,
+    Outcome,
+    Report,
+    RunFinished,
+    RunStarted,
+    StepReport,
+    TargetFinished,
+    TargetReport,
+    TargetStatus,
+)
+from bake.plan.outcome import Image, LayerRef, Plan
+from bake.plan.step import ImageOp, StepId
+from bake.plan.tree import StateId, state_of_images
+from bake.render.report import ReportFold
+from bake.solve.contents import Contents
+from bake.solve.drive import Drive, Settings
+from bake.solve.results import Solution, info
+from bake.solve.tasks import Tasks
+
+Emit = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class BuildResult:
+    """`errors` are what made the run fail, with their places; empty when it did not."""
+
+    report: Report
+    errors: tuple[BakeError, ...] = ()
+
+
+async def build(options: Options, on_event: Emit) -> BuildResult:
+    """Builds and, if asked, publishes. Raises InputError or RemoteError for what is wrong before anything runs."""
+    with Session(options) as session:
+        fold = ReportFold()
+
+        def emit(event: Event) -> None:
+            fold.event(event)
+            on_event(event)
+
+        loaded = load(session)
+        planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
+        run = _Run(session, loaded, planned, emit)
+        try:
+            await run.go()
+        finally:
+            emit(run.finished())
+        return BuildResult(fold.report(), tuple(run.errors))
+
+
+def found(diagnostic: Diagnostic) -> DiagnosticFound:
+    """A diagnostic as an event."""
+    span = diagnostic.span
+    return DiagnosticFound(
+        diagnostic=DiagnosticInfo(
+            code=diagnostic.code,
+            severity=diagnostic.severity,
+            message=diagnostic.message,
+            file=span.source.name if span else "",
+            line=span.line if span else 0,
+            column=span.column if span else 0,
+            hint=diagnostic.hint or "",
+        )
+    )
+
+
+@dataclass
+class _Run:
+    """One run: what is under way, and what came of each target."""
+
+    session: Session
+    loaded: Loaded
+    planned: Planned
+    emit: Emit
+    errors: list[BakeError] = field(default_factory=list)
+    cancelled: bool = True
+    started: float = field(default_factory=monotonic)
+    unchanged_tags: set[str] = field(default_factory=set)
+    published: set[str] = field(default_factory=set)
+
+    async def go(self) -> None:
+        plan = self.planned.plan
+        jobs = {name: job for name in plan.requested if (job := job_of(plan.targets[name], self.session.options.push))}
+        steps = [shown for step in plan.steps if (shown := info(plan, step))]
+        self.emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=plan.requested, steps=len(steps)))
+        for warning in plan.warnings:
+            self.emit(found(warning))
+        engine = self.session.engine
+        delivery = self._delivery() if jobs else None
+        solution = Solution({}, {})
+        try:
+            async with anyio.create_task_group() as group:
+                drive = self._drive(group, delivery, jobs)
+                solution = await drive.run()
+                self.errors += solution.errors
+                if self.errors and not self.session.options.keep_going:
+                    group.cancel_scope.cancel()
+            if delivery is not None and not self.errors:
+                await self._commit(delivery)
+            self.cancelled = False
+        finally:
+            with anyio.CancelScope(shield=True):
+                await engine.close()
+            self._finish_targets(solution, delivery)
+
+    def _delivery(self) -> Delivery:
+        session = self.session
+        return Delivery(session.store, session.engine, session.fetcher, lambda: session.registry, self.emit)
+
+    def _drive(self, group: TaskGroup, delivery: Delivery | None, jobs: dict[str, Job]) -> Drive:
+        session, plan, facts = self.session, self.planned.plan, self.planned.facts
+        session.fetcher.emit = self.emit
+        secrets = Secrets(session.environment)
+        store = session.store
+
+        def blob(digest: str):  # type: ignore[no-untyped-def]
+            return store.blobs.path(digest)
+
+        tasks = Tasks(plan, facts, blob, secrets.secret, secrets.ssh)
+        settings = Settings(session.jobs, session.options.keep_going, order_edges(plan))
+        drive = Drive(plan, store, Contents(facts, store.layers), session.engine, tasks, settings, self.emit)
+        if delivery is not None:
+            feeder = _Feeder(self, group, delivery, jobs, drive)
+            drive.on_state = feeder.on_state
+        return drive
+
+    async def _commit(self, delivery: Delivery) -> None:
+        try:
+            done = await delivery.commit()
+        except BakeError as error:
+            self.errors.append(error)
+            done = getattr(error, "done", None)
+        if done is not None:
+            self.published |= {tag.target for tag in done.tags}
+
+    def _finish_targets(self, solution: Solution, delivery: Delivery | None) -> None:
+        plan = self.planned.plan
+        for name, target in plan.targets.items():
+            if name not in plan.requested:
+                continue
+            reports = [r for r in solution.reports.values() if name in r.targets]
+            images = plan.image_of(name)
+            records = [r for image in images if (r := self._record(plan, image, solution)) is not None]
+            status = _status(reports, len(records) == len(images), self.cancelled)
+            same = [self._save(record) for record in records]
+            if status == "built" and same and all(same) and all(r.status == "cached" for r in reports):
+                status = "unchanged"
+            done = delivery.delivered.get(name) if delivery else None
+            report = TargetReport(
+                status=status,
+                platforms=dict(done.platforms) if done else {},
+                digest=done.root.digest if done else "",
+                tags=target.tags,
+                published=name in self.published,
+                metadata=Metadata(size=done.size if done else 0, labels=_labels(images)),
+                duration_s=round(sum(r.duration_s for r in reports), 4),
+            )
+            self.emit(TargetFinished(name=name, target=report))
+
+    def _record(self, plan: Plan, image: Image, solution: Solution) -> Built | None:
+        states = layer_states(plan, image, solution.states)
+        final = solution.states.get(image.state)
+        if states is None or final is None:
+            return None
+        return built(image, states, final, plan.targets[image.target].tags)
+
+    def _save(self, record: Built) -> bool:
+        """Keeps a result; whether it is the one that was there."""
+        name = name_of(self.loaded.root, record.target, record.platform)
+        data = encode(record)
+        results = self.session.store.results
+        last = results.load(name)
+        if last == data:
+            return True
+        results.save(name, data)
+        return last is not None and decode(last).states == record.states
+
+    def finished(self) -> RunFinished:
+        outcome: Outcome = "cancelled" if self.cancelled and not self.errors else "failed" if self.errors else "ok"
+        code = 130 if outcome == "cancelled" else max((e.exit_code for e in self.errors), default=0)
+        return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self.started, 4))
+
+
+class _Feeder:
+    """Hands images to the delivery as soon as all their layers are made."""
+
+    def __init__(self, run: _Run, group: TaskGroup, delivery: Delivery, jobs: dict[str, Job], drive: Drive) -> None:
+        self._run = run
+        self._group = group
+        self._delivery = delivery
+        self._drive = drive
+        plan = run.planned.plan
+        self._jobs = dict(jobs)
+        self._images = {name: plan.image_of(name) for name in jobs}
+        self._layers = {ref.step for images in self._images.values() for image in images for ref in image.layers}
+
+    def on_state(self, step: StepId, state: StateId) -> None:
+        if step in self._layers and not isinstance(self._run.planned.plan.steps[step].op, ImageOp):
+            self._group.start_soon(self._archive, state)
+        for name, images in list(self._images.items()):
+            if any(image.state == step for image in images) and all(i.state in self._drive.states for i in images):
+                job, _ = self._jobs[name], self._images.pop(name)
+                self._group.start_soon(self._send, job, images)
+
+    async def _archive(self, state: StateId) -> None:
+        with suppress(BakeError):  # met again, and reported, when the image is sent
+            await self._delivery.archives.info(state)
+
+    async def _send(self, job: Job, images: tuple[Image, ...]) -> None:
+        plan, states = self._run.planned.plan, self._drive.states
+        rows = [(image, made) for image in images if (made := layer_states(plan, image, states)) is not None]
+        try:
+            await self._delivery.send(job, rows)
+        except BakeError as error:
+            self._run.errors.append(error)
+
+
+def layer_states(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> tuple[StateId, ...] | None:
+    """The state of each layer of an image, bottom first; None while one is not made."""
+    found: list[StateId] = []
+    for ref in image.layers:
+        state = _state_of(plan, ref, states)
+        if state is None:
+            return None
+        found.append(state)
+    return tuple(found)
+
+
+def _state_of(plan: Plan, ref: LayerRef, states: Mapping[StepId, StateId]) -> StateId | None:
+    op = plan.steps[ref.step].op
+    if isinstance(op, ImageOp):
+        return state_of_images(op.diff_ids)[ref.index]
+    return states.get(ref.step)
+
+
+def _status(reports: list[StepReport], whole: bool, cancelled: bool) -> TargetStatus:
+    statuses = {report.status for report in reports}
+    for status in ("failed", "skipped", "cancelled"):
+        if status in statuses:
+            return status  # type: ignore[return-value]
+    return "built" if whole else "cancelled" if cancelled else "skipped"
+
+
+def _labels(images: tuple[Image, ...]) -> dict[str, str]:
+    return dict(images[0].config.config.labels or {}) if images else {}
