@@ -29,7 +29,7 @@ _DEFAULT_LIFE = 60.0  # seconds, as the token specification says for a token wit
 _MARGIN = 10.0
 _CLIENT = "bake"
 
-_PARAMETER = re.compile(r'([a-zA-Z_]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
+_WORD = re.compile(r'([A-Za-z][\w-]*)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+)))?')
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +43,13 @@ class Challenge:
 def parse_challenge(header: str) -> Challenge | None:
     """The challenge to answer among those of a header: Bearer before Basic; None when there is neither."""
     found: dict[str, Challenge] = {}
-    for match in re.finditer(
-        r"(?i)(?:^|,)\s*(bearer|basic)\b((?:(?!,\s*(?:bearer|basic|digest|negotiate)\b).)*)", header
-    ):
-        pairs = {
-            m[1].lower(): re.sub(r"\\(.)", r"\1", m[2]) if m[3] is None else m[3] for m in _PARAMETER.finditer(match[2])
-        }
-        found.setdefault(match[1].lower(), Challenge(match[1].lower(), pairs))
+    current = Challenge("")
+    for match in _WORD.finditer(header):
+        name, quoted, plain = match[1].lower(), match[2], match[3]
+        if quoted is None and plain is None:  # a word without a value names a scheme
+            current = found.setdefault(name, Challenge(name))
+        else:
+            current.parameters[name] = plain if quoted is None else re.sub(r"\\(.)", r"\1", quoted)
     return found.get("bearer") or found.get("basic")
 
 

@@ -20,6 +20,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import (
     ConnectTimeoutError,
     HTTPError,
+    InsecureRequestWarning,
     NameResolutionError,
     NewConnectionError,
     ProxyError,
@@ -35,6 +36,8 @@ _SEND_BLOCK = 256 * 1024
 _CONNECT_SECONDS = 10.0
 _SEND_SECONDS = 60.0  # for one block: a line of 4 kB/s is the slowest that works
 _USER_AGENT = "bake/0.1"
+
+urllib3.disable_warnings(InsecureRequestWarning)  # who is not verified is decided in `hosts`, not by accident
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,8 +282,8 @@ def _opened(body: bytes | FileBody | None, operation: Operation) -> Iterator[Any
 # urllib3's exceptions, most special first → kind and words
 _KINDS: tuple[tuple[type[Exception], str, str], ...] = (
     (NameResolutionError, "name", "the host name is not known"),
+    (NewConnectionError, "refused", "no connection"),
     (ConnectTimeoutError, "timeout", f"no connection within {_CONNECT_SECONDS:.0f} seconds"),
-    (NewConnectionError, "refused", "the connection was refused"),
     (ReadTimeoutError, "timeout", "it sent nothing for too long"),
     (ProxyError, "proxy", "the proxy did not connect"),
     (SSLError, "tls", "no trusted TLS connection"),
@@ -302,6 +305,6 @@ def _translated(operation: Operation) -> Iterator[None]:
 
 
 def _detail(kind: str, error: Exception) -> str:
-    if kind not in ("tls", "proxy"):
+    if kind not in ("refused", "tls", "proxy"):
         return ""
     return ": " + str(error).rpartition("] ")[2].strip("()' ,")

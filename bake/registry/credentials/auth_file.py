@@ -72,7 +72,7 @@ def _credentials(entry: Entry, source: str) -> Credentials | None:
     username, password = entry.username, entry.password
     if entry.auth:
         try:
-            username, _, password = base64.b64decode(entry.auth).decode().rstrip("\0").partition(":")
+            username, _, password = base64.b64decode(entry.auth, validate=True).decode().rstrip("\0").partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise CredentialsError(f"an 'auth' value in {source} is not base64 of user:password") from None
     if entry.identitytoken or username or password:
