@@ -103,12 +103,12 @@ class Drive:
             async with anyio.create_task_group() as group:
                 while True:
                     self._advance(group)
+                    if self._stopped:
+                        group.cancel_scope.cancel()
                     if not self._running:
                         break
                     self._wake = anyio.Event()
                     await self._wake.wait()
-                    if self._stopped:
-                        group.cancel_scope.cancel()
         finally:
             self._leave_rest()
             self._visit()
