@@ -19,8 +19,8 @@ import msgspec
 from bake.errors import Diagnostic, RemoteError
 from bake.registry import problems
 from bake.registry.credentials import Credentials, Found, Source, find
-from bake.registry.hosts import is_loopback
-from bake.registry.http import Http
+from bake.registry.hosts import address, is_loopback
+from bake.registry.http import Http, resolved
 from bake.registry.operation import Operation
 from bake.registry.transport import Request, Response
 
@@ -127,9 +127,9 @@ class Auth:
         found = self.found(path)
         if found.credentials:
             source = found.credentials.source
-            return f"the credentials from {source} are not enough; log in again: bake login {self._domain}"
+            return f"the credentials from {source} are not enough; {problems.log_in(self._domain)}"
         trouble = f" ({'; '.join(found.problems)})" if found.problems else ""
-        return f"no credentials for {self._domain} were found{trouble}; log in: bake login {self._domain}"
+        return f"no credentials for {self._domain} were found{trouble}; {problems.log_in(self._domain)}"
 
     def _fetch(self, operation: Operation, challenge: Challenge, path: str, scopes: tuple[str, ...]) -> _Token:
         realm = challenge.parameters.get("realm", "")
@@ -138,8 +138,10 @@ class Auth:
         wanted = scopes or tuple(challenge.parameters.get("scope", "").split())
         request = _token_request(realm, challenge.parameters.get("service", ""), wanted, credentials)
         began = time.monotonic()
-        response = self._http.send(operation, request, self._domain if urlsplit(realm).netloc == self._domain else "")
-        body = response.read(_TOKEN_LIMIT) or b""
+        settings_of = self._domain if urlsplit(realm).netloc == address(self._domain) else ""
+        response, body = self._http.whole(
+            operation, lambda: self._http.send(operation, request, settings_of), _TOKEN_LIMIT, "the token"
+        )
         if response.status != 200:
             raise problems.refused(operation.what, realm, response.status, body[:4096], self.secrets, self.hint(path))
         try:
@@ -147,14 +149,14 @@ class Auth:
         except (msgspec.DecodeError, UnicodeDecodeError):
             raise problems.broken(operation.what, f"{problems.bare(realm)} gave no token but something else") from None
         text = answer.token or answer.access_token
-        if not text or not text.isprintable():
+        if not text or not (text.isascii() and text.isprintable()):
             raise problems.broken(operation.what, f"{problems.bare(realm)} gave no token")
         life = answer.expires_in or _DEFAULT_LIFE
         return _Token(text, began + max(life - _MARGIN, life / 2))
 
     def _check_realm(self, operation: Operation, realm: str) -> None:
         """A password goes to the token server that the registry names, but never in clear over a network."""
-        parts = urlsplit(realm)
+        parts = urlsplit(resolved(operation, f"https://{self._domain}", realm))
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise problems.broken(operation.what, f"{self._domain} names no usable token server")
         plain_is_fine = is_loopback(parts.netloc) or self._http.hosts.of(self._domain).insecure

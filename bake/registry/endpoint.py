@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from bake.errors import RemoteError
 from bake.registry import problems
 from bake.registry.auth import Auth
 from bake.registry.credentials import Source
 from bake.registry.hosts import address, schemes
-from bake.registry.http import Http, retry_after, unreachable
+from bake.registry.http import Http, resolved, retry_after, unreachable
 from bake.registry.operation import Operation
 from bake.registry.transport import FileBody, Request, Response, Trouble, origin
 
@@ -60,7 +60,7 @@ class Endpoint:
         Trouble when a file body broke off.
         """
         base = self.base(operation)
-        request = Request(method, self._on_base(base, url), headers or {}, body, patience)
+        request = Request(method, self._on_base(operation, base, url), headers or {}, body, patience)
         response = self._authorized(operation, request, base, path, scopes)
         if response.status in expect:
             return response
@@ -110,9 +110,9 @@ class Endpoint:
         body = response.read(_ERROR_LIMIT) or b""
         return not (base.startswith("http:") and response.status == 400 and b"HTTPS" in body)
 
-    def _on_base(self, base: str, url: str) -> str:
+    def _on_base(self, operation: Operation, base: str, url: str) -> str:
         """Absolute; a plain-HTTP URL of this very host is a proxy's slip, and asked by the scheme that is right."""
-        absolute = urljoin(base + "/", url)
+        absolute = resolved(operation, base + "/", url)
         same_host = urlsplit(absolute).netloc == urlsplit(base).netloc
         if same_host and base.startswith("https:") and absolute.startswith("http:"):
             return "https:" + absolute.removeprefix("http:")

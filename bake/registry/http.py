@@ -6,6 +6,7 @@ By hand, because credentials belong to one origin (scheme, host and port) and ne
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin, urlsplit
@@ -61,6 +62,26 @@ class Http:
         self._answered.add(request.origin)
         return response
 
+    def whole(self, operation: Operation, ask: Callable[[], Response], limit: int, what: str) -> tuple[Response, bytes]:
+        """What `ask` gets, with its body, asked again when the body breaks off.
+
+        Raises RemoteError, also for a body longer than `limit` bytes; `what` names the body in messages.
+        """
+        pauses = self.patience.pauses()
+        while True:
+            response = ask()
+            try:
+                body = response.read(limit)
+            except Trouble as trouble:
+                pause = next(pauses, None)
+                if pause is None:
+                    raise unreachable(operation, response.url, trouble) from None
+                self.wait(operation, pause, f"{origin(response.url)[1]}: {trouble.reason}")
+                continue
+            if body is None:
+                raise problems.broken(operation.what, f"{what} is longer than {limit} bytes")
+            return response, body
+
     def close(self) -> None:
         """Closes idle connections."""
         self._transport.close()
@@ -100,11 +121,11 @@ class Http:
 def retry_after(response: Response) -> float | None:
     """Seconds of a Retry-After header, which holds a number or a date; None when there is none to understand."""
     value = response.headers.get("Retry-After", "").strip()
-    if value.isdigit():
+    if value.isdecimal():
         return float(value[:9])
     try:
         return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
-    except (ValueError, OverflowError):
+    except (ValueError, TypeError, OverflowError, OSError):
         return None
 
 
@@ -113,9 +134,19 @@ def unreachable(operation: Operation, url: str, trouble: Trouble) -> RemoteError
     return problems.unreachable(operation.what, url, trouble.reason, _HINTS.get(trouble.kind))
 
 
+def resolved(operation: Operation, base: str, url: str) -> str:
+    """`url`, which a registry gave, made absolute. Raises RemoteError for one that is no URL."""
+    try:
+        absolute = urljoin(base, url)
+        urlsplit(absolute).port  # noqa: B018 - reading it is the check
+    except ValueError:
+        raise problems.broken(operation.what, f"{origin(base)[1]} gave an address that is none") from None
+    return absolute
+
+
 def _redirected(operation: Operation, request: Request, response: Response) -> Request:
     response.discard()
-    url = urljoin(request.url, response.headers.get("Location", ""))
+    url = resolved(operation, request.url, response.headers.get("Location", ""))
     scheme, host = origin(url)
     if scheme not in ("http", "https") or not urlsplit(url).hostname:
         raise problems.broken(operation.what, f"{request.origin[1]} redirects to something that is not HTTP")

@@ -35,8 +35,8 @@ class UnreachableError(RemoteError):
 
 # status → (code of the diagnostic, what it means, what to do)
 _MEANING = {
-    401: ("registry-unauthorized", "authentication is required", "log in: bake login {host}"),
-    403: ("registry-denied", "access is denied", "check that this user may do that: bake login {host}"),
+    401: ("registry-unauthorized", "authentication is required", None),
+    403: ("registry-denied", "access is denied", "check what this user may do there"),
     404: ("registry-not-found", "there is no such thing there", None),
     405: ("registry-unsupported", "the registry does not offer this", None),
     413: (
@@ -63,9 +63,8 @@ def refused(
     if retry_after:
         advice = f"it asks to be left alone for {retry_after:.0f} seconds"
     reason = redact(said, secrets) or meaning
-    host = urlsplit(where).netloc.rpartition("@")[2]
     text = f"cannot {what}: {reason} ({status} from {bare(where)})"
-    diagnostic = Diagnostic(code, text, hint=hint or (advice and advice.format(host=host)))
+    diagnostic = Diagnostic(code, text, hint=hint or advice)
     return ResponseError(diagnostic, status, codes, retry_after)
 
 
@@ -83,6 +82,11 @@ def unverified(what: str, reason: str) -> RemoteError:
     """The error of content that is not what its descriptor says."""
     hint = "the registry or something before it is damaged; nothing of it was kept"
     return RemoteError(Diagnostic("registry-content", f"cannot {what}: {reason}", hint=hint))
+
+
+def log_in(domain: str) -> str:
+    """How to give credentials, which are kept where docker and podman keep theirs."""
+    return f"log in with 'docker login {domain}' or 'skopeo login {domain}'"
 
 
 def bare(url: str) -> str:

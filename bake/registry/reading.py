@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import re
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from urllib.parse import quote, urljoin, urlsplit
+from urllib.parse import quote, urlsplit
 
 import msgspec
 
+from bake.errors import Diagnostic, HostError
 from bake.oci import media_types
 from bake.oci.digest import Digest, is_digest, sha256
 from bake.oci.documents import MANIFEST_LIMIT
 from bake.oci.model import Descriptor
 from bake.registry import problems
 from bake.registry.endpoint import CATALOG_SCOPE, Endpoint, pull_scope
-from bake.registry.http import unreachable
+from bake.registry.http import resolved, unreachable
 from bake.registry.operation import Operation
 from bake.registry.transport import Response, Trouble
 
@@ -32,7 +35,7 @@ def resolve(operation: Operation, endpoint: Endpoint, path: str, target: str) ->
     digest = response.headers.get("Docker-Content-Digest", "")
     length = response.headers.get("Content-Length", "")
     media_type = _media_type(response)
-    complete = is_digest(digest) and length.isdigit() and media_type in media_types.ACCEPTED
+    complete = is_digest(digest) and length.isdecimal() and media_type in media_types.ACCEPTED
     if response.status != 200 or not complete:
         return manifest(operation, endpoint, path, target)[0]
     if is_digest(target) and digest != target:
@@ -42,8 +45,12 @@ def resolve(operation: Operation, endpoint: Endpoint, path: str, target: str) ->
 
 def manifest(operation: Operation, endpoint: Endpoint, path: str, target: str) -> tuple[Descriptor, bytes]:
     """The manifest's descriptor and its bytes, verified against a digest in `target`. Raises RemoteError."""
-    response = _manifest(operation, endpoint, "GET", path, target, expect=(200,))
-    data = _whole(operation, response, MANIFEST_LIMIT, "the manifest")
+    response, data = endpoint.http.whole(
+        operation,
+        lambda: _manifest(operation, endpoint, "GET", path, target, expect=(200,)),
+        MANIFEST_LIMIT,
+        "the manifest",
+    )
     digest = sha256(data)
     said = response.headers.get("Docker-Content-Digest", "")
     for wanted in (target, said):
@@ -78,13 +85,15 @@ def blob_bytes(operation: Operation, endpoint: Endpoint, path: str, descriptor: 
 def fetch_blob(operation: Operation, endpoint: Endpoint, path: str, descriptor: Descriptor, file: Path) -> None:
     """Downloads a blob to `file`, verified while it streams; on any failure the file is removed.
 
-    A download that breaks off goes on where it was. Raises RemoteError.
+    A download that breaks off goes on where it was. Raises RemoteError, and HostError when the file cannot be written.
     """
     try:
         with file.open("wb") as sink:
             _stream(operation, endpoint, path, descriptor, sink.write, lambda: (sink.seek(0), sink.truncate()))
-    except BaseException:
+    except BaseException as error:
         file.unlink(missing_ok=True)
+        if isinstance(error, OSError):
+            raise _unwritable(operation, file, error) from None
         raise
 
 
@@ -98,12 +107,18 @@ def pages(operation: Operation, endpoint: Endpoint, path: str) -> tuple[str, ...
     url = f"{start}?n={_PAGE}"
     while url and url not in seen:
         seen.add(url)
-        response = endpoint.request(operation, "GET", url, path=path, scopes=(scope,), expect=(200,))
-        names += _names(operation, response, key)
+        response, data = endpoint.http.whole(
+            operation, partial(_page, operation, endpoint, path, url, scope), _PAGE_LIMIT, "the list"
+        )
+        names += _names(operation, response.url, data, key)
         if len(names) > _MOST_NAMES:
             raise problems.broken(operation.what, f"{endpoint.domain} lists more than {_MOST_NAMES} names")
-        url = _next(response)
+        url = _next(operation, response)
     return tuple(dict.fromkeys(names))
+
+
+def _page(operation: Operation, endpoint: Endpoint, path: str, url: str, scope: str) -> Response:
+    return endpoint.request(operation, "GET", url, path=path, scopes=(scope,), expect=(200,))
 
 
 def _manifest(
@@ -136,30 +151,19 @@ def _own_media_type(response: Response, data: bytes) -> str:
     return own if isinstance(own, str) else said
 
 
-def _whole(operation: Operation, response: Response, limit: int, what: str) -> bytes:
-    try:
-        data = response.read(limit)
-    except Trouble as trouble:
-        raise unreachable(operation, response.url, trouble) from None
-    if data is None:
-        raise problems.broken(operation.what, f"{what} is longer than {limit} bytes")
-    return data
-
-
-def _names(operation: Operation, response: Response, key: str) -> list[str]:
-    data = _whole(operation, response, _PAGE_LIMIT, "the list")
+def _names(operation: Operation, url: str, data: bytes, key: str) -> list[str]:
     try:
         return msgspec.convert(msgspec.json.decode(data)[key] or [], list[str])
     except (msgspec.MsgspecError, KeyError, TypeError, RecursionError, UnicodeDecodeError):
-        raise problems.broken(operation.what, f"the answer of {problems.bare(response.url)} is not a list") from None
+        raise problems.broken(operation.what, f"the answer of {problems.bare(url)} is not a list") from None
 
 
-def _next(response: Response) -> str:
+def _next(operation: Operation, response: Response) -> str:
     """The next page, as path and query: whatever host a Link names, the pages are of this registry."""
     match = re.match(r'\s*<([^>]*)>\s*;.*rel="?next"?', response.headers.get("Link", ""))
     if not match:
         return ""
-    parts = urlsplit(urljoin(response.url, str(match[1])))
+    parts = urlsplit(resolved(operation, response.url, str(match[1])))
     return parts.path + (f"?{parts.query}" if parts.query else "")
 
 
@@ -200,6 +204,13 @@ def _stream(
 
 
 _WORTH_GOING_ON = 1024 * 1024  # bytes; a try that brought so many resets the count of tries
+
+
+def _unwritable(operation: Operation, file: Path, error: OSError) -> HostError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    hint = "free some space, for example with: bake cache prune" if full else None
+    message = f"cannot {operation.what}: {file.parent} cannot be written: {error.strerror}"
+    return HostError(Diagnostic("disk-full" if full else "not-writable", message, hint=hint))
 
 
 def _blob(operation: Operation, endpoint: Endpoint, path: str, descriptor: Descriptor, offset: int) -> Response:

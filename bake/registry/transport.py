@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -34,6 +35,7 @@ from bake.registry.operation import Operation
 BLOCK = 512 * 1024
 _SEND_BLOCK = 256 * 1024
 _CONNECT_SECONDS = 10.0
+_TRICKLE_SECONDS, _TRICKLE_RATE = 60.0, 1024.0  # a body slower than that many bytes a second is as good as dead
 _SEND_SECONDS = 60.0  # for one block: a line of 4 kB/s is the slowest that works
 _USER_AGENT = "bake/0.1"
 
@@ -91,10 +93,16 @@ class Response:
         return f"<Response {self.status}>"
 
     def chunks(self) -> Iterator[bytes]:
-        """The body, block by block, as it was sent. Raises Trouble when it breaks off."""
+        """The body, as it comes. Raises Trouble when it breaks off or only trickles."""
+        began, count = time.monotonic(), 0
         with _translated(self._operation):
-            while block := self._raw.read(BLOCK, decode_content=False):
+            while block := self._raw.read1(BLOCK, decode_content=False):
                 self._operation.check()
+                count += len(block)
+                elapsed = time.monotonic() - began
+                if elapsed > _TRICKLE_SECONDS and count < elapsed * _TRICKLE_RATE:
+                    self.close()
+                    raise Trouble("timeout", f"it sent {count} bytes in {elapsed:.0f} seconds")
                 yield block
 
     def read(self, limit: int) -> bytes | None:

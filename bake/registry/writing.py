@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import quote, urlencode, urljoin, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from bake.errors import Diagnostic, HostError, RemoteError
 from bake.oci.digest import Digest, is_digest, sha256
 from bake.oci.model import Descriptor
 from bake.registry import problems
 from bake.registry.endpoint import Endpoint, pull_scope, push_scope
-from bake.registry.http import unreachable
+from bake.registry.http import resolved, unreachable
 from bake.registry.operation import Operation
 from bake.registry.problems import ResponseError, UnreachableError
 from bake.registry.reading import head_blob
@@ -149,7 +149,7 @@ def _location(operation: Operation, response: Response) -> str:
     location = response.headers.get("Location", "")
     if not location:
         raise problems.broken(operation.what, "the registry opened an upload without saying where")
-    return urljoin(response.url, location)
+    return resolved(operation, response.url, location)
 
 
 @dataclass(slots=True)
@@ -202,7 +202,8 @@ class _Upload:
         end = int(match[1]) if match else 0
         if not 0 < end < self.descriptor.size:
             return "", 0
-        return urljoin(response.url, response.headers.get("Location") or self.location), end + 1
+        location = response.headers.get("Location") or self.location
+        return resolved(self.operation, response.url, location), end + 1
 
     def _request(
         self, method: str, url: str, expect: tuple[int, ...], headers: dict[str, str], body: FileBody | None

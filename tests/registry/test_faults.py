@@ -13,7 +13,7 @@ import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 from registry_auth import docker_config
 
-from bake.errors import RemoteError
+from bake.errors import HostError, RemoteError
 from bake.oci.documents import MANIFEST_LIMIT
 from bake.oci.reference import parse_reference
 from bake.registry.client import Registry
@@ -156,6 +156,58 @@ async def test_manifests_are_verified(
         await client.manifest(parse_reference(f"{repository}@{made.manifest.digest}"))
 
 
+@pytest.mark.parametrize("path_of", ["/manifests/", "/tags/list"])
+async def test_a_truncated_document_is_asked_for_again(
+    proxy: FaultyProxy, client: Registry, path: str, image: Callable[..., Any], path_of: str
+) -> None:
+    made, repository = image(100), f"{proxy.host}/{path}"
+    for descriptor in made.blobs:
+        await client.push_blob(repository, descriptor, made.files[descriptor.digest])
+    await client.push_manifest(repository, "x", made.manifest.data, made.manifest.media_type)
+    proxy.add(method="GET", path=path_of, truncate=5, times=2)
+    if path_of == "/tags/list":
+        assert await client.tags(repository) == ("x",)
+    else:
+        assert (await client.manifest(parse_reference(f"{repository}:x")))[1] == made.manifest.data
+    proxy.add(method="GET", path=path_of, truncate=5, times=100)
+    with pytest.raises(RemoteError, match="broke off"):
+        await (client.tags(repository) if "tags" in path_of else client.manifest(parse_reference(f"{repository}:x")))
+
+
+async def test_a_trickling_body_is_given_up(
+    proxy: FaultyProxy, client: Registry, path: str, blob: Callable[..., Any], tmp_path: Path, monkeypatch: Any
+) -> None:
+    from bake.registry import transport
+
+    made = blob(1000)
+    repository = await stored(client, proxy.host, path, made)
+    monkeypatch.setattr(transport, "_TRICKLE_SECONDS", 0.05)
+    monkeypatch.setattr(transport, "_TRICKLE_RATE", 1e6)
+    proxy.add(method="GET", path="/blobs/", times=100, trickle=0.02)
+    with pytest.raises(RemoteError, match=r"it sent \d+ bytes in"):
+        await client.fetch_blob(repository, made.descriptor, tmp_path / "got")
+    assert not (tmp_path / "got").exists()
+
+
+async def test_a_place_that_cannot_be_written(
+    proxy: FaultyProxy, client: Registry, path: str, blob: Callable[..., Any], tmp_path: Path
+) -> None:
+    made = blob(1000)
+    repository = await stored(client, proxy.host, path, made)
+    with pytest.raises(HostError, match="cannot be written: No such file"):
+        await client.fetch_blob(repository, made.descriptor, tmp_path / "no/got")
+
+
+@pytest.mark.parametrize("location", ["", "http://[x"])
+async def test_uploads_to_nowhere(
+    proxy: FaultyProxy, client: Registry, path: str, blob: Callable[..., Any], location: str
+) -> None:
+    made = blob(10)
+    proxy.add(method="POST", path="/uploads/", status=202, headers={"Location": location} if location else {})
+    with pytest.raises(RemoteError, match=r"without saying where|an address that is none"):
+        await client.push_blob(f"{proxy.host}/{path}", made.descriptor, made.file)
+
+
 async def test_head_without_a_digest_falls_back_to_get(
     proxy: FaultyProxy, client: Registry, path: str, image: Callable[..., Any]
 ) -> None:
@@ -190,10 +242,12 @@ async def test_credentials_never_follow_a_redirect_to_another_host(
         assert "secret" not in str(seen)
 
 
-@pytest.mark.parametrize("location", ["file:///etc/passwd", "gopher://x/", "", "http://"])
+@pytest.mark.parametrize(
+    "location", ["file:///etc/passwd", "gopher://x/", "", "http://", "http://[x", "http://x:99999/"]
+)
 async def test_strange_redirects(proxy: FaultyProxy, client: Registry, path: str, location: str) -> None:
     proxy.add(path="/manifests/", times=100, status=302, headers={"Location": location})
-    with pytest.raises(RemoteError, match="redirect"):
+    with pytest.raises(RemoteError, match=r"redirect|an address that is none"):
         await client.manifest(parse_reference(f"{proxy.host}/{path}:x"))
 
 

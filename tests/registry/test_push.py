@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -154,6 +155,20 @@ async def test_multi_platform(server: RegistryServer, world: World, path: str, i
     for arch, made in images.items():
         pulled = await pull_image(world.client, tag, parse_platform(f"linux/{arch}"))
         assert pulled.descriptor.digest == made.manifest.digest
+
+
+@pytest.mark.parametrize("docker", [False, True])
+async def test_skopeo_copies_what_was_published(
+    server: RegistryServer, world: World, path: str, image: Callable[..., Any], tmp_path: Path, docker: bool
+) -> None:
+    made, tag = image(5000, 6000, docker=docker), f"{server.host}/{path}:1"
+    await world.publish(world.publication("app", made, tag))
+    copied = tmp_path / "copied"
+    subprocess.run(["skopeo", "copy", "--src-tls-verify=false", f"docker://{tag}", f"dir:{copied}"], check=True)
+    assert (copied / "manifest.json").read_bytes() == made.manifest.data
+    for descriptor in made.blobs:
+        name = descriptor.digest.removeprefix("sha256:")
+        assert (copied / name).read_bytes() == made.files[descriptor.digest].read_bytes()
 
 
 async def test_by_digest_only(server: RegistryServer, world: World, path: str, image: Callable[..., Any]) -> None:

@@ -30,7 +30,8 @@ class Fault:
 
     One of: `status` with `headers` and `body`; `reset` the connection; `truncate` the answer after so many body bytes;
     `corrupt` one byte of the answer; `hang` until the proxy ends; `upload` take so many body bytes, give them to the
-    registry and then reset; `replace` headers of the answer; `endless` body.
+    registry and then reset; `replace` headers of the answer; `endless` body; `trickle` the body,
+    so many seconds a byte.
     """
 
     method: str = ".*"
@@ -46,6 +47,7 @@ class Fault:
     upload: int = -1
     replace: dict[str, str] = field(default_factory=dict)
     endless: bool = False
+    trickle: float = 0.0
 
     def matches(self, method: str, path: str) -> bool:
         return bool(self.times and re.fullmatch(self.method, method) and re.search(self.path, path))
@@ -174,7 +176,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         if fault and fault.corrupt:
             body = bytes([body[0] ^ 1]) + body[1:]
-        if fault and fault.truncate >= 0:
+        if fault and fault.trickle:
+            for byte in body:
+                self.wfile.write(bytes([byte]))
+                self.server.proxy.ended.wait(fault.trickle)
+        elif fault and fault.truncate >= 0:
             self.wfile.write(body[: fault.truncate])
             self._reset(hard=False)
         elif self.command != "HEAD":
