@@ -22,7 +22,8 @@ from bake.registry.credentials import Credentials, Found, Source, find
 from bake.registry.hosts import address, is_loopback
 from bake.registry.http import Http, resolved
 from bake.registry.operation import Operation
-from bake.registry.transport import Request, Response
+from bake.registry.request import Request
+from bake.registry.transport import Response
 
 _TOKEN_LIMIT = 256 * 1024
 _DEFAULT_LIFE = 60.0  # seconds, as the token specification says for a token without `expires_in`

@@ -13,7 +13,9 @@ from bake.registry.credentials import Source
 from bake.registry.hosts import address, schemes
 from bake.registry.http import Http, resolved, retry_after, unreachable
 from bake.registry.operation import Operation
-from bake.registry.transport import FileBody, Request, Response, Trouble, origin
+from bake.registry.request import FileBody, Request, origin
+from bake.registry.transport import Response
+from bake.registry.trouble import Trouble
 
 _ERROR_LIMIT = 64 * 1024
 

@@ -16,7 +16,9 @@ from bake.registry import problems
 from bake.registry.hosts import Hosts, is_loopback, verifies
 from bake.registry.operation import Operation
 from bake.registry.patience import Notice, Patience
-from bake.registry.transport import FileBody, Request, Response, Transport, Trouble, origin
+from bake.registry.request import FileBody, Request, origin
+from bake.registry.transport import Response, Transport
+from bake.registry.trouble import Trouble
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 5

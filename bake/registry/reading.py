@@ -21,7 +21,8 @@ from bake.registry import problems
 from bake.registry.endpoint import CATALOG_SCOPE, Endpoint, pull_scope
 from bake.registry.http import resolved, unreachable
 from bake.registry.operation import Operation
-from bake.registry.transport import Response, Trouble
+from bake.registry.transport import Response
+from bake.registry.trouble import Trouble
 
 _PAGE_LIMIT = 16 * 1024 * 1024
 _MOST_NAMES = 100_000

@@ -22,7 +22,9 @@ from bake.registry.http import resolved, unreachable
 from bake.registry.operation import Operation
 from bake.registry.problems import ResponseError, UnreachableError
 from bake.registry.reading import head_blob
-from bake.registry.transport import FileBody, Response, Trouble
+from bake.registry.request import FileBody
+from bake.registry.transport import Response
+from bake.registry.trouble import Trouble
 
 SINGLE = 8 * 1024 * 1024
 _COMMIT_PATIENCE = 300.0  # seconds; some registries hash the whole blob before they answer
