@@ -1,0 +1,132 @@
+"""Layers of base images: downloaded and unpacked when a step needs them, several at a time, once over all processes."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from shutil import rmtree
+
+import anyio
+
+from bake.engine.embedded.requests import Answer, Remove, Request, Settle, Settled, Unpack, Unpacked
+from bake.errors import Diagnostic, HostError
+from bake.plan.tree import StateId
+from bake.ports import Fetch, Layer, Say, Store
+
+Call = Callable[[Request, Say], Awaitable[Answer]]
+_AT_ONCE = 4
+
+
+@dataclass(slots=True)
+class _Unpacking:
+    """One layer on its way: its blob, and where it was unpacked with which answer."""
+
+    layer: Layer
+    scratch: Path
+    blob: Path | None = None
+    answer: Unpacked | None = None
+
+
+class Bases:
+    """Makes states usable. `call` asks the helper."""
+
+    def __init__(self, store: Store, fetch: Fetch, call: Call) -> None:
+        self._store = store
+        self._fetch = fetch
+        self._call = call
+        self._locks: dict[StateId, anyio.Lock] = {}
+        self._slots = anyio.CapacityLimiter(_AT_ONCE)
+
+    async def ensure(self, state: StateId, say: Say) -> None:
+        """Unpacks every layer of `state` that is not. Raises RemoteError, StepError for a damaged layer."""
+        missing = self._missing(state)
+        if not missing:
+            return
+        async with AsyncExitStack() as held:
+            # Bottom first: all states that share a layer share all below it, so nobody waits in a circle.
+            for layer in missing:
+                await held.enter_async_context(self._locks.setdefault(layer.state, anyio.Lock()))
+                await held.enter_async_context(self._store.records.claim(f"unpack:{layer.state}"))
+            await self._unpack_all(state, say)
+
+    async def blob(self, layer: Layer, say: Say) -> Path:
+        """The file of an image layer's blob, downloaded if need be. Raises RemoteError."""
+        blob = layer.blobs[0]
+        return self._store.blobs.path(blob.digest) or await self._fetch(layer, blob, say)
+
+    def _missing(self, state: StateId) -> list[Layer]:
+        return [layer for layer in self._store.layers.chain(state) if layer.directory is None]
+
+    async def _unpack_all(self, state: StateId, say: Say) -> None:
+        works: list[_Unpacking] = []
+        try:
+            for layer in self._missing(state):
+                if not layer.blobs:
+                    raise HostError(Diagnostic("lost-layer", f"the layer {layer.state[:12]} is gone from the store"))
+                works.append(_Unpacking(layer, self._store.layers.scratch()))
+            await _together([partial(self._download_and_unpack, work, say) for work in works])
+            for work in works:
+                await self._place(work, say)
+        finally:
+            for work in works:
+                await self._drop(work, say)
+
+    async def _download_and_unpack(self, work: _Unpacking, say: Say) -> None:
+        async with self._slots:
+            work.blob = await self.blob(work.layer, say)
+            say("progress", f"unpacking {work.layer.diff_id[7:19]}")
+            work.answer = await self._unpack(work, None, say)
+
+    async def _unpack(self, work: _Unpacking, lower: tuple[str, ...] | None, say: Say) -> Unpacked:
+        request = Unpack(str(work.scratch), str(work.blob), work.layer.diff_id, lower)
+        answer = await self._call(request, say)
+        assert isinstance(answer, Unpacked)
+        return answer
+
+    async def _place(self, work: _Unpacking, say: Say) -> None:
+        """Fits a layer to what lies below it, which is in the store by now, and gives it to the store."""
+        assert work.answer is not None
+        if work.answer.unsure or work.answer.implied:
+            below = self._store.layers.chain(work.layer.parent)
+            lower = tuple(str(layer.directory / "fs") for layer in below if layer.directory is not None)
+            if work.answer.unsure or not await self._settles(work, lower, say):
+                await self._call(Remove(str(work.scratch)), say)
+                work.answer = await self._unpack(work, lower, say)
+        self._store.layers.unpacked(work.layer.state, work.scratch, work.answer.size)
+
+    async def _settles(self, work: _Unpacking, lower: tuple[str, ...], say: Say) -> bool:
+        assert work.answer is not None
+        settled = await self._call(Settle(str(work.scratch), lower, work.answer.implied), say)
+        assert isinstance(settled, Settled)
+        return settled.fits
+
+    async def _drop(self, work: _Unpacking, say: Say) -> None:
+        """Removes what the store did not take."""
+        if work.scratch.exists():
+            with anyio.CancelScope(shield=True):
+                try:
+                    await self._call(Remove(str(work.scratch)), say)
+                except HostError:
+                    pass  # the helper is gone; the store sweeps it later
+                rmtree(work.scratch, ignore_errors=True)
+
+
+async def _together(works: list[Callable[[], Awaitable[None]]]) -> None:
+    """Runs all at once; the first failure cancels the others and is raised as it is, not in a group."""
+    failures: list[BaseException] = []
+
+    async def guarded(work: Callable[[], Awaitable[None]], group: anyio.abc.TaskGroup) -> None:
+        try:
+            await work()
+        except Exception as error:
+            failures.append(error)
+            group.cancel_scope.cancel()
+
+    async with anyio.create_task_group() as group:
+        for work in works:
+            group.start_soon(guarded, work, group)
+    if failures:
+        raise failures[0]

@@ -1,0 +1,160 @@
+"""The embedded engine as the solver sees it: tasks become requests to the helper, answers layers of the store."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from shutil import rmtree
+from types import TracebackType
+
+import anyio
+
+from bake.engine.embedded.bases import Bases
+from bake.engine.embedded.helper import Helper
+from bake.engine.embedded.prepare import MakeRequest, Preparation, command_of
+from bake.engine.embedded.requests import (
+    Answer,
+    Archive,
+    Archived,
+    Ended,
+    Interact,
+    Made,
+    Remove,
+    Repack,
+    Request,
+)
+from bake.errors import Diagnostic, HostError
+from bake.oci import media_types
+from bake.oci.digest import Digest
+from bake.oci.model import Descriptor
+from bake.plan.step import MergeOp
+from bake.plan.tree import StateId, state_of_digest
+from bake.ports import Fetch, Layer, Process, Say, StateInput, Store, Task
+
+_BLOB_TYPES = {
+    "gzip": media_types.OCI_LAYER_GZIP,
+    "zstd": media_types.OCI_LAYER_ZSTD,
+    "none": media_types.OCI_LAYER,
+}
+
+
+class EmbeddedEngine:
+    """Builds on this host, without a daemon. The helper process starts with the first thing to do."""
+
+    name = "embedded"
+
+    def __init__(self, store: Store, fetch: Fetch, sandbox: str = "") -> None:
+        self.store = store
+        self._sandbox = sandbox
+        self._helper: Helper | None = None
+        self._home: Path | None = None
+        self._starting = anyio.Lock()
+        self._bases = Bases(store, fetch, self.call)
+        self._preparation = Preparation(store, self._bases.ensure, self._make)
+
+    # Running steps
+
+    async def run(self, task: Task, say: Say) -> Layer:
+        """See ports.Worker."""
+        parent, *others = task.inputs
+        assert isinstance(parent, StateInput), "input 0 of a layer step is a state"
+        if isinstance(task.step.op, MergeOp):
+            assert isinstance(others[0], StateInput)
+            return self.store.layers.alias(parent.state, others[0].state, created=time.time())
+        for given in task.inputs:
+            if isinstance(given, StateInput):
+                await self.ensure(given.state, say)
+        request = await self._preparation.request(task, say)
+        return await self._make(parent.state, request, say)
+
+    async def _make(self, parent: StateId, request: MakeRequest, say: Say) -> Layer:
+        async with self._scratch() as scratch:
+            made = await self.call(request(str(scratch)), say)
+            assert isinstance(made, Made)
+            known = self.store.layers.layer(state_of_digest(parent, made.digest))
+            if known is not None and known.directory is not None:
+                # The store drops the scratch then, and may not be allowed to remove other users' files.
+                await self.call(Remove(str(scratch)), say)
+            return self.store.layers.commit(parent, scratch, made.digest, created=time.time(), size=made.size)
+
+    # States
+
+    async def ensure(self, state: StateId, say: Say) -> None:
+        """See ports.Engine."""
+        await self._bases.ensure(state, say)
+
+    async def archive(self, state: StateId, compression: str, level: int) -> Layer:
+        """See ports.Engine."""
+        layer = self.store.layers.layer(state)
+        if layer is None:
+            raise HostError(Diagnostic("lost-layer", f"the layer {state[:12]} is gone from the store"))
+        async with self._scratch() as scratch:
+            out = str(scratch / "blob")
+            request: Request
+            if layer.sources and layer.blobs:
+                blob = await self._bases.blob(layer, lambda *_: None)
+                request = Repack(str(blob), out, compression, level)
+            else:
+                await self.ensure(state, lambda *_: None)
+                layer = self.store.layers.layer(state) or layer
+                request = Archive(str(layer.directory), out, compression, level)
+            found = await self.call(request, lambda *_: None)
+            assert isinstance(found, Archived)
+            if layer.diff_id and layer.diff_id != found.diff_id:
+                message = f"the layer {state[:12]} in the store gives another archive than when it was first packed"
+                raise HostError(Diagnostic("damaged-layer", message, hint="run bake cache verify"))
+            self.store.blobs.adopt(Path(out), found.digest)
+            blob_descriptor = Descriptor(_BLOB_TYPES[compression], Digest(found.digest), found.size)
+            return self.store.layers.archived(state, found.diff_id, blob_descriptor)
+
+    async def interact(self, state: StateId, process: Process) -> int:
+        """See ports.Engine."""
+        await self.ensure(state, lambda *_: None)
+        lower = self._preparation.layers(state)
+        async with self._scratch() as scratch:
+            request = Interact(str(scratch), lower, command_of(process), process.terminal)
+            ended = await self.call(request, lambda *_: None)
+            assert isinstance(ended, Ended)
+            return ended.code
+
+    async def remove(self, directory: Path) -> None:
+        """Removes what is in a directory of the store, files of other ids included."""
+        await self.call(Remove(str(directory)), lambda *_: None)
+
+    # The helper
+
+    async def call(self, request: Request, say: Say) -> Answer:
+        """Sends a request to the helper, which is started if need be."""
+        async with self._starting:
+            if self._helper is None:
+                self._home = self.store.layers.scratch()
+                self._helper = await Helper.start(str(self._home), self._sandbox)
+        return await self._helper.call(request, say)
+
+    @asynccontextmanager
+    async def _scratch(self) -> AsyncIterator[Path]:
+        """A scratch directory; gone afterwards unless the store took it. On failure the helper has emptied it."""
+        scratch = self.store.layers.scratch()
+        try:
+            yield scratch
+        finally:
+            rmtree(scratch, ignore_errors=True)
+
+    async def close(self) -> None:
+        """See ports.Engine."""
+        if self._helper is not None:
+            await self._helper.close()
+            self._helper = None
+        if self._home is not None:
+            rmtree(self._home, ignore_errors=True)
+            self._home = None
+
+    async def __aenter__(self) -> EmbeddedEngine:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        await self.close()

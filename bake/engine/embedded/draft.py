@@ -1,0 +1,307 @@
+"""A layer in the making: entries over a lower state, written to the layer's directory as they come.
+
+The directory becomes an overlayfs lower and the entries its listing, so neither has to be read back. Attributes of
+directories are set last: writing below a directory changes its time, and its mode may forbid to write.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from time import time_ns
+from types import TracebackType
+
+from msgspec.structs import replace
+
+from bake.engine.embedded import attributes
+from bake.engine.embedded.attributes import FILE_TYPES, Ownership
+from bake.engine.embedded.cursor import Cursor, inside
+from bake.engine.embedded.resolve import resolve
+from bake.engine.embedded.stack import Stack
+from bake.engine.embedded.transfer import clone_or_copy, copy_hashed
+from bake.errors import Diagnostic, StepError
+from bake.plan.tree import Entry, Listing, sort_key
+
+_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+_MAX_PATH = 4095
+
+
+class Draft:
+    """Writes into `fs`, an empty directory of ours; `lower` is what the layer lies on. Paths are relative to the root.
+
+    Paths given to anything but `resolve` must have no symbolic links in their parents.
+    """
+
+    def __init__(self, fs: str, lower: Stack, may: Ownership) -> None:
+        self.lower = lower
+        self.now = time_ns()
+        self.may = may
+        self._cursor = Cursor(fs)
+        self._entries: dict[str, Entry] = {}
+        self._hiding: set[str] = set()  # directories of this layer with nothing of the lower state in view below
+        self._leaders: set[str] = set()  # files of this layer that have hard links
+        root = lower.lookup("")
+        if root is not None:
+            attributes.apply(self._cursor.at(""), ".", root, may)
+
+    # Looking
+
+    def lookup(self, path: str) -> Entry | None:
+        """What is at `path` now. Files of the lower state come without digest."""
+        entry = self._entries.get(path)
+        if entry is not None:
+            return None if entry.kind == "w" else entry
+        return self.lower.lookup(path) if self._lower_shows(path) else None
+
+    def resolve(self, path: str, base: str = "") -> str:
+        """Follows links as things stand now; see `resolve.resolve`."""
+        return resolve(self.lookup, path, base)
+
+    def open(self, path: str) -> int:
+        """A handle for reading the regular file at `path`."""
+        if path in self._entries:
+            directory, name = self._cursor.parent(path)
+            return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+        return self.lower.open(path)
+
+    def _lower_shows(self, path: str) -> bool:
+        while path:
+            path = path.rpartition("/")[0]
+            if path in self._hiding:
+                return False
+            entry = self._entries.get(path)
+            if entry is not None:
+                return entry.kind == "d"
+        return True
+
+    # Writing
+
+    def directory(self, path: str, entry: Entry) -> None:
+        """Makes the directory `path`, or gives an existing one the attributes of `entry`. Parents must exist."""
+        before = self.lookup(path)
+        if before is not None and before.kind != "d":
+            if path in self._entries:
+                self.remove(path)
+            before = None
+        if not path:
+            self._entries[""] = entry
+            return
+        if path not in self._entries or self._entries[path].kind == "w":
+            self._reach(path.rpartition("/")[0])
+            self._make_directory(path, before is None)
+        self._entries[path] = replace(entry, opaque=entry.opaque or self._entries[path].opaque)
+
+    def touch(self, path: str, mtime: int) -> None:
+        """Sets the time of an existing directory."""
+        entry = self.lookup(path)
+        if entry is not None and path and entry.mtime != mtime:
+            self._reach(path)
+            self._entries[path] = replace(self._entries[path], mtime=mtime)
+
+    def file(self, path: str, entry: Entry, source: int | Callable[[int], bytes]) -> Entry:
+        """Makes a regular file of an open one, or of what a read function gives; the digest is made if it is not known.
+
+        Whatever was at `path` in this layer is replaced. Returns the entry as written.
+        """
+        directory, name = self._vacate(path)
+        target = os.open(name, _NEW_FILE, 0o600, dir_fd=directory)
+        try:
+            if isinstance(source, int) and entry.digest:
+                clone_or_copy(source, target)
+            else:
+                read = (lambda size: os.read(source, size)) if isinstance(source, int) else source
+                digest, size = copy_hashed(read, target)
+                entry = replace(entry, digest=digest, size=size)
+        finally:
+            os.close(target)
+        return self._settle(path, entry, directory, name)
+
+    def symlink(self, path: str, entry: Entry) -> None:
+        directory, name = self._vacate(path)
+        os.symlink(entry.link, name, dir_fd=directory)
+        self._settle(path, entry, directory, name)
+
+    def node(self, path: str, entry: Entry) -> None:
+        """A device, fifo or socket. Where the host forbids devices only the listing (so the archive) holds it."""
+        directory, name = self._vacate(path)
+        try:
+            os.mknod(name, FILE_TYPES[entry.kind] | 0o600, entry.device, dir_fd=directory)
+        except PermissionError:
+            self._entries[path] = entry
+            return
+        self._settle(path, entry, directory, name)
+
+    def link(self, path: str, to: str) -> None:
+        """A hard link to the file `to`, which is copied into this layer if it is not there yet."""
+        if to not in self._entries:
+            self._copy_up(to)
+        entry = self._entries[to]
+        target = entry.link if entry.kind == "f" and entry.link else to
+        if path == target:
+            return
+        self._vacate(path)
+        if target not in self._entries:
+            raise FileNotFoundError(to)
+        self._leaders.add(target)
+        directory, name = self._cursor.parent(target)
+        held = os.dup(directory)
+        try:
+            directory, new = self._cursor.parent(path)
+            os.link(name, new, src_dir_fd=held, dst_dir_fd=directory, follow_symlinks=False)
+        finally:
+            os.close(held)
+        self._entries[path] = replace(self._entries[target], link=target) if entry.kind == "f" else entry
+
+    def whiteout(self, path: str) -> None:
+        """Deletes what lower states hold at `path` (an image layer's `.wh.` entry); this layer's own path stays."""
+        entry = self._entries.get(path)
+        if entry is not None and entry.kind == "d":
+            self.opaque(path)
+        if entry is not None:
+            return
+        directory, name = self._vacate(path)
+        os.mknod(name, stat.S_IFCHR | 0o600, 0, dir_fd=directory)
+        self._entries[path] = Entry("w")
+
+    def opaque(self, path: str) -> None:
+        """Hides what lower states hold below the directory `path`."""
+        self._reach(path)
+        self._hiding.add(path)
+        self._entries[path] = replace(self._entries.get(path, Entry("d", 0o755)), opaque=True)
+
+    def remove(self, path: str) -> None:
+        """Takes `path` with all below it out of this layer."""
+        prefix = path + "/"
+        below = [p for p in self._entries if p.startswith(prefix)] if self._is_directory(path) else []
+        for child in sorted(below, key=sort_key, reverse=True):
+            self._unlink(child)
+        self._unlink(path)
+
+    # Inside
+
+    def _vacate(self, path: str) -> tuple[int, str]:
+        """Room for a new non-directory: its parent is in this layer, and nothing of this layer at its place."""
+        if len(path) > _MAX_PATH:
+            raise StepError(Diagnostic("path-too-long", f"path is longer than {_MAX_PATH} characters: {path[:60]}…"))
+        self._reach(path.rpartition("/")[0])
+        if path in self._entries:
+            self.remove(path)
+        return self._cursor.parent(path)
+
+    def _settle(self, path: str, entry: Entry, directory: int, name: str) -> Entry:
+        attributes.apply(directory, name, entry, self.may)
+        if entry.xattrs:
+            entry = replace(entry, xattrs=attributes.read_xattrs(inside(directory, name)))
+        entry = replace(entry, stamp=None, link=entry.link if entry.kind == "l" else "", opaque=False)
+        self._entries[path] = entry
+        return entry
+
+    def _reach(self, path: str) -> None:
+        """Brings a directory that exists into this layer, with its parents, as overlayfs does at copy-up."""
+        missing: list[str] = []
+        while path and path not in self._entries:
+            missing.append(path)
+            path = path.rpartition("/")[0]
+        for path in reversed(missing):
+            entry = self.lower.lookup(path)
+            assert entry is not None and entry.kind == "d", path
+            self._make_directory(path, hiding=False)
+            self._entries[path] = entry
+
+    def _make_directory(self, path: str, hiding: bool) -> None:
+        parent, _, name = path.rpartition("/")
+        opaque = path in self._entries
+        if opaque:
+            self._unlink(path)
+        os.mkdir(name, 0o700, dir_fd=self._cursor.at(parent))
+        if hiding:
+            self._hiding.add(path)
+            lower = self.lower.lookup(path) if self._lower_shows(path) else None
+            opaque = opaque or (lower is not None and lower.kind == "d")
+        self._entries[path] = Entry("d", opaque=opaque)
+
+    def _copy_up(self, path: str) -> None:
+        entry = self.lookup(path)
+        if entry is None or entry.kind == "d":
+            raise FileNotFoundError(path)
+        if entry.kind == "f":
+            source = self.lower.open(path)
+            try:
+                self.file(path, entry, source)
+            finally:
+                os.close(source)
+        elif entry.kind == "l":
+            self.symlink(path, entry)
+        else:
+            self.node(path, entry)
+
+    def _is_directory(self, path: str) -> bool:
+        entry = self._entries.get(path)
+        return entry is not None and entry.kind == "d"
+
+    def _unlink(self, path: str) -> None:
+        entry = self._entries.pop(path)
+        self._hiding.discard(path)
+        if path in self._leaders:
+            self._reroute(path)
+        directory, name = self._cursor.parent(path)
+        if entry.kind == "d":
+            os.rmdir(name, dir_fd=directory)
+            return
+        try:
+            os.unlink(name, dir_fd=directory)
+        except FileNotFoundError:
+            if entry.kind not in FILE_TYPES:
+                raise
+
+    def _reroute(self, path: str) -> None:
+        """Hard links to a file that goes away become links to one of the others."""
+        self._leaders.discard(path)
+        others = [p for p, e in self._entries.items() if e.kind == "f" and e.link == path]
+        self._leaders.update(others[:1])
+        for at, other in enumerate(others):
+            self._entries[other] = replace(self._entries[other], link="" if at == 0 else others[0])
+
+    # Ending
+
+    def finish(self) -> Listing:
+        """Sets what had to wait and returns the layer's listing in canonical order."""
+        self._entries = dict(sorted(self._entries.items(), key=lambda item: sort_key(item[0])))
+        self._forget_root()
+        for path in reversed(list(self._entries)):
+            entry = self._entries[path]
+            if entry.kind != "d":
+                continue
+            directory, name = self._cursor.parent(path) if path else (self._cursor.at(""), ".")
+            if entry.opaque:
+                os.setxattr(inside(directory, name), self.may.opaque_xattr, b"y")
+            attributes.apply(directory, name, entry, self.may)
+            self._entries[path] = replace(entry, stamp=None)
+        return first_links(self._entries)
+
+    def _forget_root(self) -> None:
+        root, before = self._entries.get(""), self.lower.lookup("") or Entry("d", 0o755)
+        if root is not None and root.identity() == before.identity():
+            del self._entries[""]
+
+    def close(self) -> None:
+        self._cursor.close()
+
+    def __enter__(self) -> Draft:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+
+def first_links(entries: dict[str, Entry]) -> dict[str, Entry]:
+    """The same entries in the same order, where of each group of hard links the first is the file."""
+    first: dict[str, str] = {}
+    found: dict[str, Entry] = {}
+    for path, entry in entries.items():
+        if entry.kind == "f":
+            leader = first.setdefault(entry.link or path, path)
+            entry = replace(entry, link="" if leader == path else leader)
+        found[path] = entry
+    return found

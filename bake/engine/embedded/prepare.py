@@ -1,0 +1,247 @@
+"""From steps and their inputs to what the helper is asked: selections, layer directories, secrets, caches."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from hashlib import sha256
+
+from bake.engine.embedded.caches import cache_key
+from bake.engine.embedded.requests import (
+    Action,
+    Agent,
+    Bound,
+    Cached,
+    Chosen,
+    Command,
+    Copy,
+    Exec,
+    HostFiles,
+    Memory,
+    Mkdir,
+    Mounted,
+    OneFile,
+    Request,
+    Secret,
+    Source,
+    States,
+    Written,
+    choose,
+)
+from bake.errors import Diagnostic, HostError, StepError
+from bake.plan.select import SourceMissing, select
+from bake.plan.step import (
+    BindMount,
+    CacheMount,
+    CopyAction,
+    CopyOp,
+    ExecMount,
+    ExecOp,
+    MkdirOp,
+    SecretMount,
+    SshMount,
+    TmpfsMount,
+)
+from bake.plan.tree import SCRATCH, Entry, StateId, Tree
+from bake.ports import BlobInput, FilesInput, Input, Layer, Process, Say, StateInput, Store, Task, TreeInput
+
+MakeRequest = Callable[[str], Request]
+"""A request that makes a layer, given its scratch directory."""
+Ensure = Callable[[StateId, Say], Awaitable[None]]
+Make = Callable[[StateId, MakeRequest, Say], Awaitable[Layer]]
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+class Preparation:
+    """Reads the store; `make` commits a layer over a state (for context directories that a step mounts)."""
+
+    def __init__(self, store: Store, ensure: Ensure, make: Make) -> None:
+        self._store = store
+        self._ensure = ensure
+        self._make = make
+
+    def layers(self, state: StateId) -> tuple[str, ...]:
+        """The directories that make up an unpacked state, bottom first."""
+        found: list[str] = []
+        for layer in self._store.layers.chain(state):
+            if layer.directory is None:
+                raise HostError(Diagnostic("lost-layer", f"the layer {layer.state[:12]} is not unpacked"))
+            found.append(str(layer.directory / "fs"))
+        return tuple(found)
+
+    async def request(self, task: Task, say: Say) -> MakeRequest:
+        """What makes the layer of a COPY, WORKDIR or RUN. Raises StepError when its inputs do not fit."""
+        parent = task.inputs[0]
+        assert isinstance(parent, StateInput)
+        lower = self.layers(parent.state)
+        match task.step.op:
+            case CopyOp() as op:
+                sources, actions = self.copies(op, task.inputs)
+                return lambda scratch: Copy(scratch, lower, sources, actions)
+            case MkdirOp(path, owner, mode):
+                return lambda scratch: Mkdir(scratch, lower, path, owner, mode)
+            case ExecOp() as run:
+                command, mounts, files = command_of(run, task), await self.mounts(run, task, say), run.files
+                return lambda scratch: Exec(scratch, lower, command, mounts, files, task.timeout)
+        raise HostError(Diagnostic("engine-defect", f"the embedded engine does not run {task.step.op!r}"))
+
+    # COPY
+
+    def copies(self, op: CopyOp, inputs: Sequence[Input]) -> tuple[tuple[Source, ...], tuple[Action, ...]]:
+        """Sources and actions of a COPY. Raises StepError when a source is missing."""
+        used = sorted({action.input for action in op.actions})
+        position = {number: at for at, number in enumerate(used)}
+        sources = tuple(self._source(inputs[number]) for number in used)
+        trees = {number: self._tree(inputs[number]) for number in used}
+        return sources, tuple(_action(a, position[a.input], trees[a.input]) for a in op.actions)
+
+    def _source(self, given: Input) -> Source:
+        match given:
+            case StateInput(state):
+                return States(self.layers(state))
+            case TreeInput(root, _):
+                return HostFiles(root)
+            case FilesInput(files):
+                return Written(files)
+            case BlobInput(path, name, _):
+                return OneFile(str(path), name)
+
+    def _tree(self, given: Input) -> Tree:
+        match given:
+            case StateInput(state):
+                tree = self._store.layers.tree(state)
+                if tree is None:
+                    raise HostError(Diagnostic("lost-layer", f"the state {state[:12]} is not unpacked"))
+                return tree
+            case TreeInput(_, tree):
+                return tree
+            case FilesInput(files):
+                return {file.path.lstrip("/"): _written(file.data, file.mode) for file in files}
+            case BlobInput(path, name, mtime):
+                size = path.stat().st_size
+                return {name: Entry("f", 0o600, size=size, mtime=int(mtime * 10**9))}
+
+    # RUN
+
+    async def mounts(self, op: ExecOp, task: Task, say: Say) -> tuple[Mounted, ...]:
+        """The mounts of a RUN. Raises StepError for a required secret or agent that is not there."""
+        found = [await self._mount(mount, task, say) for mount in op.mounts]
+        return tuple(mounted for mounted in found if mounted is not None)
+
+    async def _mount(self, mount: ExecMount, task: Task, say: Say) -> Mounted | None:
+        match mount:
+            case BindMount():
+                layers = self.layers(await self._state(task.inputs[mount.input], mount.source, say))
+                return Bound(mount.target, layers, mount.source or "/", mount.writable)
+            case CacheMount():
+                return await self._cache(mount, task, say)
+            case TmpfsMount():
+                return Memory(mount)
+            case SecretMount():
+                return _secret(mount, task.secrets)
+            case SshMount():
+                return _agent(mount, task.ssh)
+
+    async def _cache(self, mount: CacheMount, task: Task, say: Say) -> Cached:
+        state = SCRATCH if mount.input < 0 else await self._state(task.inputs[mount.input], mount.source, say)
+        directory = self._store.root / "caches" / cache_key(mount, state)
+        return Cached(mount, str(directory), None if mount.input < 0 else self.layers(state))
+
+    async def _state(self, given: Input, source: str, say: Say) -> StateId:
+        """A state that holds what is mounted. A context becomes a layer, so that nothing that is ignored is seen."""
+        if isinstance(given, StateInput):
+            await self._ensure(given.state, say)
+            return given.state
+        tree = self._tree(given)
+        action = Action(0, "/", "", "", True, False, _roots(tree, _whole(source)))
+        origin = self._source(given)
+        layer = await self._make(SCRATCH, lambda scratch: Copy(scratch, (), (origin,), (action,)), say)
+        return layer.state
+
+
+def command_of(given: ExecOp | Process, task: Task | None = None) -> Command:
+    """What is run, with the environment of this run."""
+    if isinstance(given, Process):
+        env, hosts = given.env, ()
+        return Command(given.args, _with_path(env), given.cwd, given.user, _network(given.network), False,
+                       "bake", hosts, 64 << 20, ())  # fmt: skip
+    assert task is not None
+    ambient = task.step.ambient
+    addresses = tuple(ambient.host_addresses)
+    env = (*given.env, *ambient.env, *_secret_variables(given, task.secrets), *_agent_variable(given))
+    return Command(
+        args=given.args,
+        env=_with_path(env),
+        cwd=given.cwd or "/",
+        user=given.user,
+        network=_network(given.network),
+        insecure=given.security == "insecure",
+        hostname=given.hostname,
+        hosts=addresses,
+        shm_size=given.shm_size,
+        ulimits=given.ulimits,
+    )
+
+
+def _network(name: str) -> str:
+    """A step without a wish shares the host's network: there is no daemon that could make another."""
+    return "none" if name == "none" else "host"
+
+
+def _with_path(env: Sequence[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    merged = dict(env)
+    return (*merged.items(), *(() if "PATH" in merged else (("PATH", DEFAULT_PATH),)))
+
+
+def _secret_variables(op: ExecOp, secrets: Mapping[str, bytes]) -> list[tuple[str, str]]:
+    """A missing secret is an empty variable (dockerfile.md §7.1)."""
+    wanted = [mount for mount in op.mounts if isinstance(mount, SecretMount) and mount.env]
+    return [(mount.env, secrets.get(mount.id, b"").decode("utf-8", "surrogateescape")) for mount in wanted]
+
+
+def _agent_variable(op: ExecOp) -> list[tuple[str, str]]:
+    first = next((mount for mount in op.mounts if isinstance(mount, SshMount)), None)
+    known = any(name == "SSH_AUTH_SOCK" for name, _ in op.env)
+    return [] if first is None or known else [("SSH_AUTH_SOCK", first.target)]
+
+
+def _secret(mount: SecretMount, secrets: Mapping[str, bytes]) -> Secret | None:
+    data = secrets.get(mount.id)
+    if data is None and mount.required:
+        hint = f'give it with secret = [{{ id = "{mount.id}", … }}] in the target'
+        raise StepError(Diagnostic("missing-secret", f"secret {mount.id}: not found", hint=hint))
+    if data is None or not mount.target:
+        return None
+    return Secret(mount.target, data, mount.mode, mount.uid, mount.gid)
+
+
+def _agent(mount: SshMount, agents: Mapping[str, str]) -> Agent | None:
+    socket = agents.get(mount.id)
+    if socket is None and mount.required:
+        hint = "start ssh-agent, or name its socket in the target's ssh key"
+        raise StepError(Diagnostic("missing-ssh", f"ssh agent {mount.id}: not found", hint=hint))
+    return None if socket is None else Agent(mount, socket)
+
+
+def _action(action: CopyAction, source: int, tree: Tree) -> Action:
+    roots = _roots(tree, action)
+    return Action(source, action.dest, action.owner, action.mode, action.parents, action.unpack, roots)
+
+
+def _roots(tree: Tree, action: CopyAction) -> tuple[Chosen, ...]:
+    try:
+        return tuple(choose(root) for root in select(tree, action))
+    except SourceMissing as error:
+        raise StepError(Diagnostic("missing-source", str(error))) from None
+    except ValueError as error:
+        raise StepError(Diagnostic("bad-pattern", str(error))) from None
+
+
+def _whole(source: str) -> CopyAction:
+    """Everything at and below `source`, at its own place."""
+    return CopyAction(0, source.strip("/") or ".", "/", parents=True)
+
+
+def _written(text: str, mode: int) -> Entry:
+    data = text.encode("utf-8", "surrogateescape")
+    return Entry("f", mode, size=len(data), digest=sha256(data).hexdigest(), mtime=0)
