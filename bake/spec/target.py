@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from bake.errors import Span
 
 Table = Mapping[str, object]
-"""An entry of `output`, `cache-*`, `secret`, `ssh`, `attest`: the keys of its table form, also when written with commas."""
+"""An entry of `output`, `cache-*`, `secret`, `ssh`, `attest`: the keys of its table form, however it was written."""
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One image to build. `root` is the absolute directory of the file that declares it: its paths are relative to it."""
+    """One image to build. `root` is the absolute directory of the file that declares it; paths are relative to it."""
 
     name: str
     root: str

@@ -1,0 +1,64 @@
+"""`bake print`: the resolved targets as plain data, in the peer's form (SPEC §4). Nothing sensitive is in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bake.spec.keys import TARGET_KEYS
+from bake.spec.resolve import Resolved
+from bake.spec.target import Target
+
+VERSION = 1
+HIDDEN = "****"
+_ALWAYS = ("context", "dockerfile", "platforms")
+"""Keys that are shown also with their default."""
+
+
+def to_print(resolved: Resolved) -> dict[str, Any]:
+    """`{"version": 1, "group": {…}, "target": {…}}`; tables sorted by key. Group `default` is what was asked for."""
+    groups = {**resolved.groups, "default": resolved.requested}
+    return {
+        "version": VERSION,
+        "group": {name: {"targets": list(groups[name])} for name in sorted(groups)},
+        "target": {name: print_target(resolved.targets[name]) for name in sorted(resolved.targets)},
+    }
+
+
+def print_target(target: Target) -> dict[str, Any]:
+    """The keys of one target that say something; values of sensitive variables are hidden."""
+    default = Target("", "", "")
+    shown: dict[str, Any] = {}
+    for name, key in TARGET_KEYS.items():
+        value = getattr(target, key.field_name, None)
+        if name == "dockerfile" and target.dockerfile_inline is not None:
+            continue
+        if name in _ALWAYS or (value is not None and value != getattr(default, key.field_name, None)):
+            shown[name] = redact(_plain(value), target.sensitive)
+    if target.axes:
+        shown["axes"] = dict(target.axes)
+    return dict(sorted(shown.items()))
+
+
+def _plain(value: object) -> Any:
+    if isinstance(value, Mapping):
+        return {str(name): _plain(value[name]) for name in sorted(value)}
+    return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def redact(value: Any, secrets: Iterable[str]) -> Any:
+    """`value` with every occurrence of a secret in its texts (names of tables included) hidden, the longest first."""
+    ordered = sorted((secret for secret in secrets if secret), key=lambda secret: (-len(secret), secret))
+    return _redact(value, ordered) if ordered else value
+
+
+def _redact(value: Any, secrets: list[str]) -> Any:
+    if isinstance(value, str):
+        for secret in secrets:
+            value = value.replace(secret, HIDDEN)
+        return value
+    if isinstance(value, list):
+        return [_redact(each, secrets) for each in value]
+    if isinstance(value, dict):
+        return {_redact(name, secrets): _redact(each, secrets) for name, each in value.items()}
+    return value

@@ -1,0 +1,183 @@
+"""What a name stands for, on the command line, in a group and in `after`.
+
+`NAME`: a target, a group, all combinations of a matrix; `all`; a glob over targets (never templates); each with
+`[axis=value]` behind it: commas separate values and axes, as in `main[python=3.11,3.12,distro=slim]`; values may be
+globs.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from fnmatch import fnmatchcase
+
+from bake.errors import Diagnostic, InputError
+from bake.spec.expansion import Variant
+from bake.spec.leaf import DROPPED, template_finding
+from bake.spec.report import did_you_mean
+from bake.spec.scope import Names
+from bake.spec.template import TemplateError, Value
+from bake.spec.variants import Variants
+from bake.spec.workspace import DeclaredGroup, Member, Spec
+
+_FILTERED = re.compile(r"(.+)\[([^\[\]]*=[^\[\]]*)\]")
+
+
+class Selector:
+    """Answers from one run's variants. TemplateError is for the place that asks, InputError for faults elsewhere."""
+
+    def __init__(self, spec: Spec, variants: Variants, names: Names) -> None:
+        self._spec, self._variants, self._names = spec, variants, names
+        self._groups: dict[str, tuple[str, ...]] = {}
+        self._open: list[str] = []
+        self._shorts: dict[str, list[str]] = {}
+        for full in variants.by_name:
+            short = full.rpartition(":")[2]
+            if short != full:
+                self._shorts.setdefault(short, []).append(full)
+
+    def select(self, text: str, member: Member) -> list[str]:
+        """Full names of the targets that `text` stands for where `member` says it, each once."""
+        match = _FILTERED.fullmatch(text)
+        name = match.group(1) if match else text
+        found = list(dict.fromkeys(self._named(name, member)))
+        return self._filtered(found, match.group(2), text) if match else found
+
+    def default(self) -> list[str]:
+        """What `bake` without names builds: the root file's group or target `default`, else all."""
+        root = self._spec.root
+        if "default" in self._spec.groups or "default" in self._spec.targets:
+            return self.select("default", root)
+        return self.select("all", root)
+
+    def group(self, name: str) -> tuple[str, ...]:
+        """The targets of the group of that full name."""
+        if name in self._groups:
+            return self._groups[name]
+        group = self._spec.groups[name]
+        if name in self._open:
+            circle = " → ".join([*self._open[self._open.index(name) :], name])
+            span = group.group.place.key_span()
+            raise InputError(Diagnostic("group-cycle", f"groups hold each other in a circle: {circle}", span))
+        self._open.append(name)
+        try:
+            found = self._members(group)
+        finally:
+            self._open.pop()
+        self._groups[name] = found
+        return found
+
+    def _members(self, group: DeclaredGroup) -> tuple[str, ...]:
+        found: list[str] = []
+        errors: list[Diagnostic] = []
+
+        def lookup(name: str, part: str, plain: bool) -> Value:
+            return self._names.lookup(name, part, plain, group.member)
+
+        for leaf in group.group.members:
+            try:
+                text = leaf.evaluate(lookup, set())
+                found += self.select(text, group.member) if text is not DROPPED else ()
+            except TemplateError as error:
+                errors.append(template_finding(error, leaf.place))
+            except InputError as error:
+                errors += error.diagnostics
+        if errors:
+            raise InputError(errors)
+        return tuple(dict.fromkeys(found))
+
+    def _named(self, name: str, member: Member) -> Iterable[str]:
+        if name == "all":
+            self._raise_failed(lambda _: True)
+            return [each.name for each in self._variants.by_name.values() if not each.declared.is_template]
+        if any(char in name for char in "*?["):
+            return self._glob(name)
+        if member.full(name) in self._variants.by_name:
+            return [member.full(name)]
+        found = self._spec.find(name, member)
+        if not found:
+            found = (name,) if name in self._variants.by_name else tuple(self._shorts.get(name, ()))
+        if len(found) > 1:
+            hint = f"write one of {', '.join(found)}"
+            raise TemplateError(f"`{name}` may mean several things", name, hint, code="ambiguous-name")
+        if not found:
+            raise self._unknown(name)
+        return self._full(found[0])
+
+    def _full(self, full: str) -> Iterable[str]:
+        if full in self._spec.groups:
+            return self.group(full)
+        if full in self._variants.failed:
+            raise InputError(self._variants.failed[full])
+        base = self._variants.by_base.get(full)
+        return [full] if base is None else [variant.name for variant in base]
+
+    def _glob(self, pattern: str) -> list[str]:
+        def fits(full: str) -> bool:
+            return fnmatchcase(full, pattern) or fnmatchcase(full.rpartition(":")[2], pattern)
+
+        self._raise_failed(fits)
+        found = [
+            each.name
+            for each in self._variants.by_name.values()
+            if not each.declared.is_template and (fits(each.name) or fits(each.declared.name))
+        ]
+        if not found:
+            hint = "globs never match templates" if any(map(fits, self._spec.targets)) else None
+            raise TemplateError(f"no target matches `{pattern}`", pattern, hint, code="unknown-target")
+        return found
+
+    def _filtered(self, found: Sequence[str], conditions: str, text: str) -> list[str]:
+        variants = [self._variants.by_name[name] for name in found]
+        for axis, values in _conditions(conditions, text):
+            known = list(dict.fromkeys(name for each in variants for name in each.axes))
+            if axis not in known:
+                hint = did_you_mean(axis, known) or "it has no matrix"
+                raise TemplateError(
+                    f"`{axis}` is no axis of `{text.partition('[')[0]}`", text, hint, code="unknown-axis"
+                )
+            for value in values:
+                if not any(_has(each, axis, value) for each in variants):
+                    there = list(dict.fromkeys(each.axes[axis] for each in variants if axis in each.axes))
+                    message = f"axis `{axis}` has no value '{value}' here"
+                    raise TemplateError(message, text, did_you_mean(value, there), code="unknown-axis-value")
+            variants = [each for each in variants if any(_has(each, axis, value) for value in values)]
+        return [each.name for each in variants]
+
+    def _raise_failed(self, fits: Callable[[str], bool]) -> None:
+        errors = [
+            diagnostic
+            for name, diagnostics in self._variants.failed.items()
+            if fits(name) and not self._spec.targets[name].is_template
+            for diagnostic in diagnostics
+        ]
+        if errors:
+            raise InputError(errors)
+
+    def _unknown(self, name: str) -> Exception:
+        for failed, diagnostics in self._variants.failed.items():
+            if name.startswith(failed.rpartition(":")[2]):
+                return InputError(diagnostics)
+        known = tuple(dict.fromkeys([*self._spec.groups, *self._spec.targets, *self._variants.by_name, *self._shorts]))
+        return TemplateError(
+            f"`{name}` is no target and no group", name, did_you_mean(name, known), code="unknown-target"
+        )
+
+
+def _conditions(text: str, whole: str) -> Iterator[tuple[str, list[str]]]:
+    """`a=1,2,b=3` → (a, [1, 2]), (b, [3])."""
+    found: dict[str, list[str]] = {}
+    axis = ""
+    for part in text.split(","):
+        name, equals, value = part.partition("=")
+        if equals:
+            axis = name.strip()
+        if not axis:
+            raise TemplateError(f"'{part}' names no axis", whole, "write NAME[axis=value]", code="bad-selection")
+        found.setdefault(axis, []).append((value if equals else part).strip())
+    yield from found.items()
+
+
+def _has(variant: Variant, axis: str, pattern: str) -> bool:
+    value = variant.axes.get(axis)
+    return value is not None and (value == pattern or fnmatchcase(value, pattern))
