@@ -40,6 +40,8 @@ def repack(request: Repack, may: Ownership, check: Callable[[], None]) -> Archiv
         try:
             return _write(iter(lambda: plain.read(PIECE), b""), request.out, request.compression, request.level, check)
         except broken() as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of writing, not of reading
             raise StepError(Diagnostic("bad-archive", f"cannot read the layer's archive: {error}")) from None
 
 

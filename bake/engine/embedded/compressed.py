@@ -23,7 +23,7 @@ def decompressed(file: IO[bytes]) -> IO[bytes]:
 
 
 def broken() -> tuple[type[BaseException], ...]:
-    """What reading a damaged archive raises, whatever its compression."""
+    """What reading a damaged archive raises, whatever its compression; an OSError of it has no errno."""
     import lzma
     import tarfile
     import zlib
@@ -32,7 +32,7 @@ def broken() -> tuple[type[BaseException], ...]:
     from zstandard import ZstdError
 
     isal_error: Any = isal_zlib.error
-    return (tarfile.TarError, EOFError, zlib.error, isal_error, lzma.LZMAError, ZstdError, ValueError)
+    return (tarfile.TarError, EOFError, zlib.error, isal_error, lzma.LZMAError, ZstdError, ValueError, OSError)
 
 
 def _gzip(file: IO[bytes]) -> IO[bytes]:

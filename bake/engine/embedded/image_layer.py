@@ -36,6 +36,8 @@ def unpack(request: Unpack, may: Ownership, check: Callable[[], None]) -> Unpack
             extraction.all(archive)
             found = stream.drain()
         except broken() as error:
+            if isinstance(error, OSError) and error.errno is not None:
+                raise  # of writing, not of reading
             raise StepError(Diagnostic("bad-archive", f"cannot read the layer {request.diff_id}: {error}")) from None
         if found != request.diff_id:
             message = f"layer {request.diff_id} holds something else: {found}"

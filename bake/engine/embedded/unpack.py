@@ -39,7 +39,7 @@ def unpack_into(
         try:
             archive = open_archive(stream)
             first = archive.next()
-        except (*broken(), OSError):
+        except broken():
             os.lseek(handle, 0, os.SEEK_SET)
             return False
         if first is None:
@@ -79,7 +79,7 @@ class Extraction:
                 self._member(archive, member)
                 archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
                 member = archive.next()
-        except (*broken(), OSError) as error:
+        except broken() as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of writing, not of reading
             raise StepError(Diagnostic("bad-archive", f"cannot read the archive: {error}")) from None
