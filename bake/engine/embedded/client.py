@@ -75,8 +75,8 @@ class EmbeddedEngine:
             assert isinstance(made, Made)
             known = self.store.layers.layer(state_of_digest(parent, made.digest))
             if known is not None and known.directory is not None:
-                # The store drops the scratch then, and may not be allowed to remove other users' files.
-                await self.call(Remove(str(scratch)), say)
+                await self.call(Remove(str(scratch)), say)  # it may hold files of other ids
+                return known
             return self.store.layers.commit(parent, scratch, made.digest, created=time.time(), size=made.size)
 
     # States

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from tarfile import TarFile, TarInfo
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
@@ -18,6 +18,9 @@ from bake.engine.embedded.draft import Draft
 from bake.engine.embedded.resolve import join
 from bake.errors import Diagnostic, StepError
 from bake.plan.tree import Entry, Kind
+
+if TYPE_CHECKING:
+    from tarfile import TarFile, TarInfo
 
 MOST_ENTRIES = 4_000_000
 MOST_BYTES = 256 << 30

@@ -1,0 +1,30 @@
+"""An engine on a store, started once a test that asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from building import Builder
+from memory_store import MemoryStore
+
+from bake.engine.embedded.client import EmbeddedEngine
+from bake.oci.model import Descriptor
+from bake.ports import Layer, Say
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def build(tmp_path: Path, anyio_backend: str) -> AsyncIterator[Builder]:
+    store = MemoryStore(tmp_path / "store")
+
+    async def fetch(layer: Layer, blob: Descriptor, say: Say) -> Path:
+        raise AssertionError("nothing is downloaded here")
+
+    async with EmbeddedEngine(store, fetch) as engine:
+        yield Builder(engine, store)
