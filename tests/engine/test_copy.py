@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import pytest
-from building import Builder, make_tree
+from building import Builder, make_tree, scan
+from msgspec.structs import replace
 
 from bake.errors import StepError
 from bake.plan.step import CopyAction, WrittenFile
@@ -122,7 +123,7 @@ async def test_bytes_are_the_last_ones(build: Builder, context: Path) -> None:
 )
 async def test_refusals(build: Builder, base: StateId, context: Path, actions: list[CopyAction], message: str) -> None:
     make_tree(context, {"tree/sub": "a file"})
-    with pytest.raises(StepError, match=".") as caught:
+    with pytest.raises(StepError) as caught:
         await build.copy(base, context, *actions)
     assert str(caught.value) == message
     assert not list((build.store.root / "tmp").glob("*/fs"))
@@ -180,9 +181,7 @@ async def test_hard_links_inside_one_source_are_kept(build: Builder, context: Pa
 
 async def test_setuid_and_extended_attributes(build: Builder, context: Path) -> None:
     (context / "a").chmod(0o4755)
-    tree = dict(__import__("building").scan(context))
-    from msgspec.structs import replace
-
+    tree = dict(scan(context))
     tree["a"] = replace(tree["a"], xattrs=(("user.note", b"\x00\xff"),))
     layer = await build.copy(SCRATCH, TreeInput(str(context), tree), action("/a", "/t", owner="5:6"))
     entry = build.store.listing(layer.state)["t"]
@@ -217,8 +216,6 @@ async def test_from_another_state_across_its_layers(build: Builder, context: Pat
 
 
 async def test_a_context_that_changes_is_noticed(build: Builder, context: Path, tmp_path: Path) -> None:
-    from building import scan
-
     tree = scan(context)
     (context / "a").write_text("longer than before")
     with pytest.raises(StepError, match="a changed while building"):

@@ -7,6 +7,7 @@ import os
 import stat
 
 from bake.engine.embedded.cursor import inside
+from bake.errors import Diagnostic, HostError
 from bake.plan.tree import Entry, Kind
 
 _KINDS: dict[int, Kind] = {
@@ -102,6 +103,10 @@ def _chown(directory: int, name: str, entry: Entry, may: Ownership) -> None:
     try:
         os.chown(name, entry.uid, entry.gid, dir_fd=directory, follow_symlinks=False)
     except OSError as error:
+        if may.chown and error.errno == errno.EINVAL:
+            message = f"{name} belongs to {entry.uid}:{entry.gid}, which this user cannot give away"
+            hint = "grant more ids in /etc/subuid and /etc/subgid, or build as root"
+            raise HostError(Diagnostic("unmapped-id", message, hint=hint)) from None
         if may.chown or error.errno not in _REFUSED:
             raise
 

@@ -90,7 +90,7 @@ class _Copying:
 
         def into() -> str:
             dest = self.draft.resolve(self.action.dest)
-            self._make(dest)
+            make_directories(self.draft, dest, self._created(0o755))  # `--chmod` is not for archives
             return dest
 
         with self.source.open(item) as handle:
@@ -103,13 +103,13 @@ class _Copying:
         return self.draft.resolve(dest)
 
     def _make(self, path: str) -> None:
-        make_directories(self.draft, path, self._created())
-
-    def _created(self) -> Entry:
-        """A directory that no source names: 0755 or the octal `--chmod`, 0:0 or `--chown`."""
         numeric = self.mode.octal if self.mode is not None else None
+        make_directories(self.draft, path, self._created(0o755 if numeric is None else numeric))
+
+    def _created(self, mode: int) -> Entry:
+        """A directory that no source names: 0:0 or `--chown`, mode 0755 or the octal `--chmod`."""
         uid, gid = self.owner or (0, 0)
-        return Entry("d", 0o755 if numeric is None else numeric, uid, gid, mtime=self.draft.now)
+        return Entry("d", mode, uid, gid, mtime=self.draft.now)
 
     def _item(self, item: Item, to: str) -> None:
         entry = self._attributes(item.entry)

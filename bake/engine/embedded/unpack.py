@@ -136,15 +136,18 @@ class Extraction:
         if entry is None and self.layer:
             self.unsure = True
             return
-        if entry is None or entry.kind == "d":
+        if entry is None or entry.kind == "d" or real.startswith(path + "/"):
             raise _unsafe(member.name, f"is a hard link to {member.linkname}, which is no file of the archive")
         self.draft.link(path, real)
 
     def _mark(self, parent: str, last: str) -> None:
+        name = last.removeprefix(_WHITEOUT)
         if last == _OPAQUE:
             self.draft.opaque(parent)
-        elif not last.startswith(".wh..wh."):
-            self.draft.whiteout(join(parent, last[len(_WHITEOUT) :]))
+        elif name in ("", ".", ".."):
+            raise _unsafe(last, "deletes no name")
+        elif not name.startswith(_WHITEOUT):
+            self.draft.whiteout(join(parent, name))
 
     def _parent(self, parent: str) -> str:
         """The real directory for `parent`, made when the archive does not hold it."""
