@@ -1,0 +1,39 @@
+"""The table of commands: name → where it lives and what it does. One line here is all that a new command needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`where` is `module:attribute` of a click command, imported when called; `help` is its line in the overview."""
+
+    where: str
+    help: str
+
+
+COMMANDS: Mapping[str, Entry] = {
+    "build": Entry("bake.cli.build:build", "Build targets and what they need (the default command)"),
+    "plan": Entry("bake.cli.plan:plan", "Show what would run, what is cached, and why; build nothing"),
+    "list": Entry("bake.cli.show:list_", "List targets, groups and variables"),
+    "print": Entry("bake.cli.show:print_", "Print the resolved spec as JSON"),
+    "push": Entry("bake.cli.registry:push", "Publish what is built"),
+    "run": Entry("bake.cli.run:run", "Run a command in a built image"),
+    "inspect": Entry("bake.cli.registry:inspect", "Show the config and the layers of an image"),
+    "tags": Entry("bake.cli.registry:tags", "List the tags of a repository"),
+    "catalog": Entry("bake.cli.registry:catalog", "List the repositories of a registry"),
+    "schema": Entry("bake.cli.about:schema", "Print a JSON schema: of bake.toml, of the report, of events"),
+    "completion": Entry("bake.cli.about:completion", "Print the completion script for a shell"),
+    "help": Entry("bake.cli.about:help_", "Show what a command does"),
+    "version": Entry("bake.cli.about:version", "Show the version"),
+}
+
+
+def load(name: str) -> object:
+    """The command of that name, imported now."""
+    from importlib import import_module
+
+    module, _, attribute = COMMANDS[name].where.partition(":")
+    return getattr(import_module(module), attribute)
