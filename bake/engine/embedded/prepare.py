@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 
+from msgspec.structs import replace
+
 from bake.engine.embedded.caches import cache_key
 from bake.engine.embedded.requests import (
     Action,
@@ -28,7 +30,7 @@ from bake.engine.embedded.requests import (
     choose,
 )
 from bake.errors import Diagnostic, HostError, StepError
-from bake.plan.select import SourceMissing, select
+from bake.plan.select import Item, Root, SourceMissing, resolve, select
 from bake.plan.step import (
     BindMount,
     CacheMount,
@@ -131,8 +133,8 @@ class Preparation:
     async def _mount(self, mount: ExecMount, task: Task, say: Say) -> Mounted | None:
         match mount:
             case BindMount():
-                layers = self.layers(await self._state(task.inputs[mount.input], mount.source, say))
-                return Bound(mount.target, layers, mount.source or "/", mount.writable)
+                state, source = await self._mountable(task.inputs[mount.input], mount.source, say)
+                return Bound(mount.target, self.layers(state), source, mount.writable)
             case CacheMount():
                 return await self._cache(mount, task, say)
             case TmpfsMount():
@@ -143,20 +145,29 @@ class Preparation:
                 return _agent(mount, task.ssh)
 
     async def _cache(self, mount: CacheMount, task: Task, say: Say) -> Cached:
-        state = SCRATCH if mount.input < 0 else await self._state(task.inputs[mount.input], mount.source, say)
+        if mount.input < 0:
+            return Cached(mount, str(self._store.root / "caches" / cache_key(mount, "")), None)
+        state, source = await self._mountable(task.inputs[mount.input], mount.source, say)
         directory = self._store.root / "caches" / cache_key(mount, state)
-        return Cached(mount, str(directory), None if mount.input < 0 else self.layers(state))
+        return Cached(replace(mount, source=source), str(directory), self.layers(state))
 
-    async def _state(self, given: Input, source: str, say: Say) -> StateId:
-        """A state that holds what is mounted. A context becomes a layer, so that nothing that is ignored is seen."""
+    async def _mountable(self, given: Input, source: str, say: Say) -> tuple[StateId, str]:
+        """A state, and where in it is what is mounted.
+
+        A context becomes a layer of its own, so that the step sees nothing that is ignored.
+        """
         if isinstance(given, StateInput):
             await self._ensure(given.state, say)
-            return given.state
+            return given.state, source or "/"
         tree = self._tree(given)
-        action = Action(0, "/", "", "", True, False, _roots(tree, _whole(source)))
+        try:
+            real = resolve(tree, source)
+        except SourceMissing as error:
+            raise StepError(Diagnostic("missing-source", str(error))) from None
+        action = Action(0, "/", "", "", True, False, (_whole(tree, real),))
         origin = self._source(given)
         layer = await self._make(SCRATCH, lambda scratch: Copy(scratch, (), (origin,), (action,)), say)
-        return layer.state
+        return layer.state, "/" + real
 
 
 def command_of(given: ExecOp | Process, task: Task | None = None) -> Command:
@@ -237,9 +248,15 @@ def _roots(tree: Tree, action: CopyAction) -> tuple[Chosen, ...]:
         raise StepError(Diagnostic("bad-pattern", str(error))) from None
 
 
-def _whole(source: str) -> CopyAction:
-    """Everything at and below `source`, at its own place."""
-    return CopyAction(0, source.strip("/") or ".", "/", parents=True)
+def _whole(tree: Tree, path: str) -> Chosen:
+    """Everything at and below `path`, at its own place."""
+    below = path + "/" if path else ""
+    items = (
+        Item(each, each, entry)
+        for each, entry in tree.items()
+        if each and (each == path or each.startswith(below) or path.startswith(each + "/"))
+    )
+    return choose(Root("", "", Entry("d", 0o755), tuple(items)))
 
 
 def _written(text: str, mode: int) -> Entry:

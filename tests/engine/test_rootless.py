@@ -1,0 +1,101 @@
+"""The engine as an ordinary user with subordinate ids: the same layers as root makes."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from tempfile import mkdtemp
+from typing import Any
+
+import pytest
+from as_user import USER, as_user, ensure_user
+from building import make_tree
+
+SCRIPT = Path(__file__).parents[1] / "support" / "engine_script.py"
+Ask = Callable[..., dict[str, Any]]
+
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="root makes the user that these tests run as")
+
+
+@pytest.fixture
+def place() -> Iterator[Path]:
+    """A directory of the user; pytest's own are closed to others."""
+    ensure_user()
+    path = Path(mkdtemp(prefix="bake-user-"))
+    shutil.chown(path, USER, USER)
+    yield path
+    shutil.rmtree(path)
+
+
+@pytest.fixture
+def ask(place: Path) -> Iterator[Ask]:
+    process = subprocess.Popen(
+        as_user([sys.executable, str(SCRIPT), str(place)]), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdin and process.stdout
+
+    def talk(**request: object) -> dict[str, Any]:
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps(request) + "\n")
+        process.stdin.flush()
+        found: dict[str, Any] = json.loads(process.stdout.readline())
+        return found
+
+    assert json.loads(process.stdout.readline())["tier"] == "subordinate"
+    yield talk
+    process.stdin.close()
+    assert process.wait(30) == 0
+    process.stdout.close()
+    assert list((place / "store/layers").iterdir()) == []  # the engine could remove what it had made
+
+
+def test_copy_run_and_archive(ask: Ask, place: Path) -> None:
+    context = make_tree(place / "context", {"d/f": "F", "d/g": "-> f"})
+    copied = ask(copy=str(context), owner="1234:55")
+    assert copied["layer"] == {
+        "copied": "d 755 1234:55",
+        "copied/d": "d 755 1234:55",
+        "copied/d/f": "f 644 1234:55",
+        "copied/d/g": "l 1234:55 -> f",
+    }
+    command = (
+        "rm -rf /copied/d; mkdir /copied/d; echo x > /copied/d/new; chown bob:team /copied/d/new; chmod 6755 /copied/d/new;"
+        "rm /etc/group; ln /copied/d/new /copied/d/same; id -u; echo done"
+    )
+    ran = ask(run=command)
+    assert ran.get("error") is None
+    assert ran["output"] == ["0", "done"]
+    layer = {path: text for path, text in ran["layer"].items() if path not in ("dev", "proc", "sys")}
+    assert layer == {
+        "copied": "d 755 1234:55",
+        "copied/d": "d 755 0:0 opaque",
+        "copied/d/new": "f 6755 1001:1003",
+        "copied/d/same": "f 6755 1001:1003 = copied/d/new",
+        "etc": "d 755 0:0",
+        "etc/group": "w",
+    }
+    packed = ask(archive=True)
+    with tarfile.open(packed["blob"]) as archive:
+        found = {
+            info.name: (info.uid, info.gid, info.mode) for info in archive if info.name not in ("dev", "proc", "sys")
+        }
+    assert found == {
+        "copied": (1234, 55, 0o755), "copied/d": (0, 0, 0o755), "copied/d/.wh..wh..opq": (0, 0, 0o600),
+        "copied/d/new": (1001, 1003, 0o6755), "copied/d/same": (1001, 1003, 0o6755),
+        "etc": (0, 0, 0o755), "etc/.wh.group": (0, 0, 0o600),
+    }  # fmt: skip
+
+
+def test_users_and_failures(ask: Ask) -> None:
+    ran = ask(run="id -u; id -G; touch /tmp/mine; ls -ln /tmp/mine | cut -d' ' -f1", more={"user": "bob"})
+    assert ran["output"] == ["1001", "1002 1003", "-rw-r--r--"]
+    failed = ask(run="echo no >&2; exit 9")
+    assert failed["error"].endswith("exit code: 9")
+    assert failed["output"] == ["no"]
+    assert ask(run="mknod /x c 1 3 || echo refused")["output"] == ["refused"]
