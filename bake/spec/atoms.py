@@ -35,6 +35,11 @@ class Atom:
     """Whether an element that expands to nothing is left out of its list, as `${CI:+tag}` wants it."""
     entry: Entry | None = None
 
+    @property
+    def takes_text(self) -> bool:
+        """Whether a text with `${…}` may stand for the value: not for what must be a list or a table."""
+        return not set(self.types) <= {list, dict}
+
 
 def _text(name: str, says: str, convert: Callable[[Any], object], **more: Any) -> Atom:
     schema: dict[str, Any] = {"type": "string", **more.pop("schema", {})}
@@ -115,12 +120,13 @@ COMMAND = Atom(
     {"type": "array", "items": {"type": "string"}, "minItems": 1},
 )  # fmt: skip
 AXIS = Atom(
-    "axis", "a list of values", (list,), list,
+    "axis", "a list of values", (list,), values.axis,
     {"type": "array", "items": VALUE.schema, "minItems": 1},
 )  # fmt: skip
-VARIANT = Atom(
-    "variant", "a table of axis values", (dict,), dict, {"type": "object", "additionalProperties": VALUE.schema}
+POINT = Atom(
+    "combination", "a table of axis values", (dict,), dict, {"type": "object", "additionalProperties": VALUE.schema}
 )
+VARIANT = Atom("combination", "a table of axis values and keys", (dict,), dict, {"type": "object"})
 
 
 def choice(*words: str) -> Atom:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -58,7 +59,18 @@ class Document:
             found = (0, 1)
         start, end = found
         inside = self.source.text.find(part, start, end) if part else -1
-        return self.source.span(inside, inside + len(part)) if inside >= 0 else self.source.span(start, end)
+        return self._span(inside, inside + len(part)) if inside >= 0 else self._span(start, end)
+
+    @cached_property
+    def _lines(self) -> list[int]:
+        """Offset of the start of each line."""
+        return [0, *(match.end() for match in re.finditer("\n", self.source.text))]
+
+    def _span(self, start: int, end: int) -> Span:
+        """As `Source.span`, without counting the lines anew each time."""
+        line, end_line = bisect_right(self._lines, start), bisect_right(self._lines, end)
+        column, end_column = start - self._lines[line - 1] + 1, end - self._lines[end_line - 1] + 1
+        return Span(self.source, line, column, end_line, end_column)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -10,7 +10,7 @@ from bake.spec.atoms import Atom
 from bake.spec.document import Place
 from bake.spec.entries import replace_same
 from bake.spec.expansion import Variant
-from bake.spec.keys import TARGET_KEYS, Key
+from bake.spec.keys import FIELD_KEYS, TARGET_KEYS, Key
 from bake.spec.leaf import DROPPED, Leaf, template_finding
 from bake.spec.nodes import Nodes
 from bake.spec.paths import rebase
@@ -21,10 +21,6 @@ from bake.spec.target import Target
 from bake.spec.template import TemplateError, Value
 from bake.spec.values import plain_text
 from bake.spec.workspace import Member
-
-_NO_FIELDS = ("inherits", "matrix", "include", "exclude", "name", "unset")
-_FIELDS = {name: key for name, key in TARGET_KEYS.items() if name not in _NO_FIELDS}
-"""The keys that are fields of Target."""
 
 
 class Evaluation:
@@ -42,7 +38,7 @@ class Evaluation:
 
     def target(self, platform: str) -> Target:
         """The finished target; `platform` is for one that names none. Raises InputError with all that is wrong."""
-        written = (key for key in _FIELDS.values() if key.name in self.variant.keys)
+        written = (key for key in FIELD_KEYS.values() if key.name in self.variant.keys)
         values = {key.field_name: value for key in written if (value := self.value(key.name)) is not None}
         self.report.raise_errors()
         values["platforms"] = values.get("platforms") or (platform,)
@@ -144,9 +140,14 @@ class Evaluation:
         if path == "base":
             return Value(self.variant.declared.short)
         name, _, rest = path.partition(".")
-        key = _FIELDS.get(name.replace("_", "-"))
+        key = FIELD_KEYS.get(name.replace("_", "-"))
         if key is None or key.shape == "list" or (key.shape == "table") != bool(rest):
-            known = ("name", "base", *(each.field_name for each in _FIELDS.values() if each.shape == "scalar"), "args")
+            known = (
+                "name",
+                "base",
+                *(each.field_name for each in FIELD_KEYS.values() if each.shape == "scalar"),
+                "args",
+            )
             raise TemplateError(f"`target.{path}` is not known", part, did_you_mean(name, known), code="undefined-name")
         if path in self._open:
             circle = " → ".join(f"target.{each}" for each in [*self._open[self._open.index(path) :], path])

@@ -41,7 +41,7 @@ class Expansion:
         self._keys = nodes.declared(declared.name)
 
     def variants(self) -> list[Variant]:
-        shape = self._with_overrides(self._keys, self._declared.name)
+        shape = self._with_overrides(self._keys, {}, self._declared.name)
         matrix = shape.get("matrix")
         if not matrix:
             self._refuse_without_matrix(shape)
@@ -75,11 +75,11 @@ class Expansion:
                 message = f"`{key}` says something about a matrix, and there is none"
                 self._report.add(Diagnostic("missing-key", message, leaf.place.span(), "add `matrix`"))
 
-    def _with_overrides(self, keys: Merged, *names: str) -> Merged:
+    def _with_overrides(self, keys: Merged, axes: Mapping[str, str], *names: str) -> Merged:
         """With the `--set` that mean one of `names`: globs first, then exact ones, each in the order given."""
         for exact in (False, True):
             for override in self._nodes.overrides:
-                if override.is_glob != exact and any(map(override.matches, names)):
+                if override.is_glob != exact and any(override.matches(name, axes) for name in names):
                     keys = merge(keys, override.layer)
         return keys
 
@@ -88,8 +88,6 @@ class Expansion:
         if not VARIABLE_NAME.fullmatch(name) or name in ("git", "env"):
             hint = "letters, digits and `_`, not starting with a digit"
             self._report.add(Diagnostic("invalid-name", f"`{name}` cannot be an axis", at.key_span(), hint))
-        if not leaf.raw:
-            self._report.add(Diagnostic("empty-matrix", f"axis `{name}` has no values", at.span()))
         values: dict[str, int] = {}
         for index, raw in enumerate(leaf.raw):
             text = self._text(raw, at / index)
@@ -150,7 +148,12 @@ class Expansion:
         keys = self._keys
         for layer in combination.extra:
             keys = merge(keys, layer)
-        return Variant(full, self._declared, combination.axes, self._with_overrides(keys, self._declared.name, full))
+        return Variant(
+            full,
+            self._declared,
+            combination.axes,
+            self._with_overrides(keys, combination.axes, self._declared.name, full),
+        )
 
     def _default_name(self, axes: Mapping[str, str]) -> str:
         joined = "-".join([self._declared.short, *axes.values()])

@@ -121,18 +121,19 @@ def _variable(name: str, raw: Any, place: Place, report: Report) -> Variable:
             report.add(Diagnostic("bad-value", f"`{key}` of a variable cannot hold `${{…}}`", at.span()))
         elif leaf is not None:
             keys[key] = leaf if key == "default" else Leaf(value, row.atom, at, True, row.atom.convert(value))
-    _check_pattern(keys.get("pattern"), report)
+    if "pattern" in keys and not _is_pattern(keys["pattern"], report):
+        del keys["pattern"]
     return Variable(name, place, keys)
 
 
-def _check_pattern(leaf: Leaf | None, report: Report) -> None:
-    if leaf is None:
-        return
+def _is_pattern(leaf: Leaf, report: Report) -> bool:
     try:
         re.compile(leaf.value)
     except (re.error, RecursionError, OverflowError) as error:
         message = f"`pattern` is no regular expression: {error}"
         report.add(Diagnostic("bad-pattern", message, leaf.place.span()))
+        return False
+    return True
 
 
 def _groups(raw: Any, place: Place, report: Report) -> dict[str, Group]:

@@ -38,8 +38,6 @@ class Key:
     fields: Mapping[str, Atom] = field(default_factory=dict)
     settable: bool = True
     """Whether `--set` may name it."""
-    shapes_matrix: bool = False
-    """Whether it says which targets there are, rather than what they hold: read before `${axis}` has a value."""
 
     @property
     def field_name(self) -> str:
@@ -125,13 +123,13 @@ TARGET_KEYS = _table(
     Key("entitlements", "list", atoms.ENTITLEMENT, "What the build must be allowed: network.host, security.insecure, "
         "device[=name].", "--allow", 'entitlements = ["network.host"]'),
     Key("matrix", "table", atoms.AXIS, "Axes; the target stands for one target a combination, in the order written.",
-        "buildx bake: matrix", 'matrix = { python = ["3.11", "3.12"] }', shapes_matrix=True),
+        "buildx bake: matrix", 'matrix = { python = ["3.11", "3.12"] }'),
     Key("include", "list", atoms.VARIANT, "Combinations to add, or (when they exist) to give further keys.", "",
-        'include = [{ python = "3.13", args = { EXTRA = "1" } }]', settable=False, shapes_matrix=True),
-    Key("exclude", "list", atoms.VARIANT, "Combinations to leave out; axes that are not named match all.", "",
-        'exclude = [{ python = "3.12", distro = "slim" }]', settable=False, shapes_matrix=True),
+        'include = [{ python = "3.13", args = { EXTRA = "1" } }]', settable=False),
+    Key("exclude", "list", atoms.POINT, "Combinations to leave out; axes that are not named match all.", "",
+        'exclude = [{ python = "3.12", distro = "slim" }]', settable=False),
     Key("name", "scalar", atoms.NAME, "The name of each combination. Default: the target's name and the axis values, "
-        "joined by `-`.", "buildx bake: name", 'name = "main-${python}"', settable=False, shapes_matrix=True),
+        "joined by `-`.", "buildx bake: name", 'name = "main-${python}"', settable=False),
     Key("after", "list", atoms.TARGET, "Targets (or groups) that must be done first, without being used.", "",
         'after = ["lint"]'),
     Key("test", "list", atoms.COMMAND, "Commands run in the built image; one that fails stops its publication.", "",
@@ -147,6 +145,10 @@ TARGET_KEYS = _table(
         'unset = ["args.DEBUG", "cache-from"]'),
 )  # fmt: skip
 """Keys of `[target.*]`, `[defaults]`, `[profile.*.target.*]`, `include` entries and `--set`, in the order shown."""
+
+_STRUCTURE = ("inherits", "matrix", "include", "exclude", "name", "unset")
+FIELD_KEYS: Mapping[str, Key] = {name: key for name, key in TARGET_KEYS.items() if name not in _STRUCTURE}
+"""The keys that are fields of a resolved Target; the others say which targets there are and how they merge."""
 
 EXTEND = "extend-"
 LIST_KEYS = tuple(name for name, key in TARGET_KEYS.items() if key.shape == "list" and name != "unset")

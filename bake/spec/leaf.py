@@ -44,7 +44,7 @@ class Leaf:
 def read_leaf(raw: Any, atom: Atom, place: Place, report: Report, name: str, *, coerce: bool = False) -> Leaf | None:
     """Checks one value; None (and a finding) when it cannot be. `coerce`: a text may stand for any type (`--set`)."""
     constant = not _holds_template(raw)
-    if type(raw) not in atom.types and not (isinstance(raw, str) and (coerce or not constant)):
+    if type(raw) not in atom.types and not (isinstance(raw, str) and atom.takes_text and (coerce or not constant)):
         message = f"`{name}` must be {atom.says}, not {describe(raw)}"
         report.add(Diagnostic("wrong-type", message, place.span(), _type_hint(raw, atom)))
         return None

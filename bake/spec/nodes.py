@@ -99,7 +99,7 @@ class Nodes:
         return [declared.layer, *declared.overlays, *self._profile_layers.get(name, ())]
 
     def _all(self, name: str) -> list[Layer]:
-        exact = [each.layer for each in self.overrides if not each.is_glob and each.matches(name)]
+        exact = [each.layer for each in self.overrides if not each.is_glob and each.matches(name, {})]
         return [*self._own(name), *exact]
 
     def _below(self, member: Member, order: Sequence[str]) -> Merged:
@@ -131,20 +131,25 @@ class Nodes:
         return self._bases[member]
 
     def _inheritance(self, error: InheritanceError) -> Diagnostic:
-        name = str(error.node)
-        declared = self._spec.targets[name]
-        leaves = self._inherits(name)
-        span = leaves[0].place.span() if leaves else declared.layer.place.key_span()
         if error.circle:
-            message = f"targets inherit from each other in a circle: {' → '.join(error.circle)}"
-            places = [self._spec.targets[each] for each in error.circle[:-1] if each != name]
-            return Diagnostic("inheritance-cycle", message, span, related=tuple(map(_declared_here, places)))
+            return self._circle(error.circle[:-1])
+        name = str(error.node)
+        span = self._inherits(name)[0].place.span()
         if len(self._orders.get(name, ())) > DEPTH_LIMIT:
             return Diagnostic("nested-too-deeply", f"`{name}` has more than {DEPTH_LIMIT} ancestors", span)
         parents = ", ".join(f"`{parent}`" for parent in self._parents[name])
         message = f"the parents of `{name}` ({parents}) order their common ancestors in ways that contradict each other"
         related = tuple(_declared_here(self._spec.targets[each]) for each in self._parents[name])
         return Diagnostic("inheritance-conflict", message, span, "name a child before its parent", related=related)
+
+    def _circle(self, names: Sequence[str]) -> Diagnostic:
+        """The same finding wherever the circle was entered: told from the target declared first."""
+        start = min(range(len(names)), key=lambda at: list(self._spec.targets).index(names[at]))
+        first, *others = (*names[start:], *names[:start])
+        message = f"targets inherit from each other in a circle: {' → '.join([first, *others, first])}"
+        at = self._parents[first].index(others[0] if others else first)
+        related = tuple(_declared_here(self._spec.targets[each]) for each in others)
+        return Diagnostic("inheritance-cycle", message, self._inherits(first)[at].place.span(), related=related)
 
 
 def _declared_here(declared: Declared) -> tuple[Span, str]:

@@ -8,19 +8,21 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Container, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
 from bake.errors import Diagnostic
 from bake.spec.atoms import AXIS, COMMAND, ULIMIT
+from bake.spec.conditions import Conditions, meets, split_conditions
 from bake.spec.document import Number, Place
 from bake.spec.keys import ALL_TARGET_KEYS, Key
 from bake.spec.layer import Layer, Written, check_unset, find_key, read_list, read_written
 from bake.spec.leaf import Leaf, read_leaf
 from bake.spec.report import Report, did_you_mean
 from bake.spec.scope import argument
+from bake.spec.template import TemplateError
 
 _LEFT = re.compile(r"((?:\[[^\]]*\]|[^=\[])*?)(\+?)=(.*)", re.S)
 _DOT = re.compile(r"\[[^\]]*\]|(\.)")
@@ -28,18 +30,21 @@ _DOT = re.compile(r"\[[^\]]*\]|(\.)")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Override:
-    """One `--set`. `pattern` is a target's name, or a glob over names."""
+    """One `--set`. `pattern` is a target's name, or a glob over names; both also with conditions on axes."""
 
     pattern: str
     layer: Layer
     place: Place
+    conditions: Conditions = field(default_factory=dict)
 
     @property
     def is_glob(self) -> bool:
         return any(char in self.pattern for char in "*?[")
 
-    def matches(self, name: str) -> bool:
+    def matches(self, name: str, axes: Mapping[str, str]) -> bool:
         """Whether it is meant for the target of that full name. Globs also see the short name, but no templates."""
+        if not meets(axes, self.conditions):
+            return False
         short = name.rpartition(":")[2]
         if not self.is_glob:
             return self.pattern in (name, short)
@@ -73,8 +78,13 @@ def _read(text: str, names: Container[str], report: Report) -> Override | None:
     if key is None or not key.settable:
         report.add(Diagnostic("bad-override", f"--set cannot change `{name}`", place.key_span()))
         return None
+    try:
+        pattern, conditions = split_conditions(left[:at])
+    except TemplateError as error:
+        report.add(_finding(text, error.code, error.message, error.hint))
+        return None
     layer = _layer(key, name, sub, bool(plus), value, place, report)
-    return None if layer is None else Override(left[:at], layer, place)
+    return None if layer is None else Override(pattern, layer, place, conditions)
 
 
 def _splits(left: str) -> Iterator[int]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bake.spec.keys import TARGET_KEYS
+from bake.spec.keys import FIELD_KEYS
 from bake.spec.resolve import Resolved
 from bake.spec.target import Target
 
@@ -29,11 +29,11 @@ def print_target(target: Target) -> dict[str, Any]:
     """The keys of one target that say something; values of sensitive variables are hidden."""
     default = Target("", "", "")
     shown: dict[str, Any] = {}
-    for name, key in TARGET_KEYS.items():
-        value = getattr(target, key.field_name, None)
+    for name, key in FIELD_KEYS.items():
+        value = getattr(target, key.field_name)
         if name == "dockerfile" and target.dockerfile_inline is not None:
             continue
-        if name in _ALWAYS or (value is not None and value != getattr(default, key.field_name, None)):
+        if name in _ALWAYS or (value is not None and value != getattr(default, key.field_name)):
             shown[name] = redact(_plain(value), target.sensitive)
     if target.axes:
         shown["axes"] = dict(target.axes)

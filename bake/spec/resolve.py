@@ -19,7 +19,7 @@ from bake.spec.select import Selector
 from bake.spec.target import Target
 from bake.spec.template import TemplateError
 from bake.spec.variants import Variants, expand_all
-from bake.spec.workspace import Spec
+from bake.spec.workspace import Spec, with_profiles
 
 _OF_VALUES = frozenset(
     {
@@ -37,6 +37,7 @@ class Resolved:
     """
 
     def __init__(self, spec: Spec, request: Request) -> None:
+        spec = with_profiles(spec, request.profiles)
         self.spec = spec
         self.request = request
         self.report = Report(spec.findings)
@@ -139,9 +140,10 @@ class Resolved:
 
     def _check_overrides(self, overrides: Iterable[Override]) -> None:
         for override in overrides:
-            known = {**self.spec.targets, **self.variants.by_name}
-            if not any(map(override.matches, known)):
-                hint = did_you_mean(override.pattern, tuple(known))
+            known: list[tuple[str, Mapping[str, str]]] = [(name, {}) for name in self.spec.targets]
+            known += [(each, v.axes) for v in self.variants.by_name.values() for each in (v.name, v.declared.name)]
+            if not any(override.matches(name, axes) for name, axes in known):
+                hint = did_you_mean(override.pattern, tuple(dict.fromkeys(name for name, _ in known)))
                 message = f"--set: no target is called `{override.pattern}`"
                 if override.is_glob:
                     message = f"--set: no target matches `{override.pattern}`"

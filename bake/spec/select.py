@@ -1,18 +1,16 @@
 """What a name stands for, on the command line, in a group and in `after`.
 
-`NAME`: a target, a group, all combinations of a matrix; `all`; a glob over targets (never templates); each with
-`[axis=value]` behind it: commas separate values and axes, as in `main[python=3.11,3.12,distro=slim]`; values may be
-globs.
+A name is that of a target, of a group, or of a matrix (all its combinations); `all`; or a glob over targets, never
+templates. Each may have conditions behind it (`bake.spec.conditions`).
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
 
 from bake.errors import Diagnostic, InputError
-from bake.spec.expansion import Variant
+from bake.spec.conditions import Conditions, has_value, split_conditions
 from bake.spec.leaf import DROPPED, template_finding
 from bake.spec.report import did_you_mean
 from bake.spec.scope import Names
@@ -20,15 +18,13 @@ from bake.spec.template import TemplateError, Value
 from bake.spec.variants import Variants
 from bake.spec.workspace import DeclaredGroup, Member, Spec
 
-_FILTERED = re.compile(r"(.+)\[([^\[\]]*=[^\[\]]*)\]")
-
 
 class Selector:
     """Answers from one run's variants. TemplateError is for the place that asks, InputError for faults elsewhere."""
 
     def __init__(self, spec: Spec, variants: Variants, names: Names) -> None:
         self._spec, self._variants, self._names = spec, variants, names
-        self._groups: dict[str, tuple[str, ...]] = {}
+        self._groups: dict[str, tuple[str, ...] | InputError] = {}
         self._open: list[str] = []
         self._shorts: dict[str, list[str]] = {}
         for full in variants.by_name:
@@ -38,10 +34,9 @@ class Selector:
 
     def select(self, text: str, member: Member) -> list[str]:
         """Full names of the targets that `text` stands for where `member` says it, each once."""
-        match = _FILTERED.fullmatch(text)
-        name = match.group(1) if match else text
+        name, conditions = split_conditions(text)
         found = list(dict.fromkeys(self._named(name, member)))
-        return self._filtered(found, match.group(2), text) if match else found
+        return self._filtered(found, conditions, text) if conditions else found
 
     def default(self) -> list[str]:
         """What `bake` without names builds: the root file's group or target `default`, else all."""
@@ -51,9 +46,12 @@ class Selector:
         return self.select("all", root)
 
     def group(self, name: str) -> tuple[str, ...]:
-        """The targets of the group of that full name."""
-        if name in self._groups:
-            return self._groups[name]
+        """The targets of the group of that full name. Raises InputError."""
+        known = self._groups.get(name)
+        if isinstance(known, InputError):
+            raise known
+        if known is not None:
+            return known
         group = self._spec.groups[name]
         if name in self._open:
             circle = " → ".join([*self._open[self._open.index(name) :], name])
@@ -62,6 +60,9 @@ class Selector:
         self._open.append(name)
         try:
             found = self._members(group)
+        except InputError as error:
+            self._groups[name] = error
+            raise
         finally:
             self._open.pop()
         self._groups[name] = found
@@ -127,21 +128,20 @@ class Selector:
             raise TemplateError(f"no target matches `{pattern}`", pattern, hint, code="unknown-target")
         return found
 
-    def _filtered(self, found: Sequence[str], conditions: str, text: str) -> list[str]:
+    def _filtered(self, found: Sequence[str], conditions: Conditions, text: str) -> list[str]:
         variants = [self._variants.by_name[name] for name in found]
-        for axis, values in _conditions(conditions, text):
+        for axis, patterns in conditions.items():
             known = list(dict.fromkeys(name for each in variants for name in each.axes))
             if axis not in known:
                 hint = did_you_mean(axis, known) or "it has no matrix"
-                raise TemplateError(
-                    f"`{axis}` is no axis of `{text.partition('[')[0]}`", text, hint, code="unknown-axis"
-                )
-            for value in values:
-                if not any(_has(each, axis, value) for each in variants):
+                message = f"`{axis}` is no axis of `{text.partition('[')[0]}`"
+                raise TemplateError(message, text, hint, code="unknown-axis")
+            for pattern in patterns:
+                if not any(has_value(each.axes, axis, [pattern]) for each in variants):
                     there = list(dict.fromkeys(each.axes[axis] for each in variants if axis in each.axes))
-                    message = f"axis `{axis}` has no value '{value}' here"
-                    raise TemplateError(message, text, did_you_mean(value, there), code="unknown-axis-value")
-            variants = [each for each in variants if any(_has(each, axis, value) for value in values)]
+                    message = f"axis `{axis}` has no value '{pattern}' here"
+                    raise TemplateError(message, text, did_you_mean(pattern, there), code="unknown-axis-value")
+            variants = [each for each in variants if has_value(each.axes, axis, patterns)]
         return [each.name for each in variants]
 
     def _raise_failed(self, fits: Callable[[str], bool]) -> None:
@@ -162,22 +162,3 @@ class Selector:
         return TemplateError(
             f"`{name}` is no target and no group", name, did_you_mean(name, known), code="unknown-target"
         )
-
-
-def _conditions(text: str, whole: str) -> Iterator[tuple[str, list[str]]]:
-    """`a=1,2,b=3` → (a, [1, 2]), (b, [3])."""
-    found: dict[str, list[str]] = {}
-    axis = ""
-    for part in text.split(","):
-        name, equals, value = part.partition("=")
-        if equals:
-            axis = name.strip()
-        if not axis:
-            raise TemplateError(f"'{part}' names no axis", whole, "write NAME[axis=value]", code="bad-selection")
-        found.setdefault(axis, []).append((value if equals else part).strip())
-    yield from found.items()
-
-
-def _has(variant: Variant, axis: str, pattern: str) -> bool:
-    value = variant.axes.get(axis)
-    return value is not None and (value == pattern or fnmatchcase(value, pattern))

@@ -193,10 +193,7 @@ def context(value: object) -> str:
 
 def ulimit(value: object) -> str:
     """`name=soft[:hard]`; the table form `{ name, soft, hard }` becomes it."""
-    if isinstance(value, dict):
-        written = f"{value['name']}={value['soft']}" + (f":{value['hard']}" if "hard" in value else "")
-    else:
-        written = str(value)
+    written = _ulimit_text(value) if isinstance(value, dict) else str(value)
     match = _ULIMIT.fullmatch(written)
     if match is None:
         raise Refused(f"'{written}' is not a ulimit", hint="write name=soft[:hard], for example nofile=1024:2048")
@@ -206,6 +203,24 @@ def ulimit(value: object) -> str:
     if hard is not None and hard != "-1" and (soft == "-1" or int(soft) > int(hard)):
         raise Refused(f"ulimit '{written}': the soft limit is above the hard one")
     return written
+
+
+def axis(value: list[object]) -> list[object]:
+    """The values of an axis as written; they are read when the matrix is."""
+    if not value:
+        raise Refused("an axis needs at least one value", code="empty-matrix")
+    return value
+
+
+def _ulimit_text(table: dict[str, object]) -> str:
+    for name in table:
+        if name not in ("name", "soft", "hard"):
+            hint = did_you_mean(name, ("name", "soft", "hard"))
+            raise Refused(f"unknown key `{name}`", code="unknown-key", hint=hint, at=(name,), key=True)
+    for name in ("name", "soft"):
+        if name not in table:
+            raise Refused(f"the entry has no `{name}`", code="missing-key")
+    return f"{table['name']}={table['soft']}" + (f":{table['hard']}" if "hard" in table else "")
 
 
 def command(value: object) -> tuple[str, ...]:

@@ -49,7 +49,7 @@ def _add(spec: Spec, variants: Variants, variant: Variant) -> None:
     other = variants.by_name.setdefault(variant.name, variant)
     declared = variant.declared
     taken: Place | None = None
-    if other is not variant:
+    if other is not variant and variant.axes:
         taken = other.declared.layer.place
     elif variant.name != declared.name and variant.name in spec.targets:
         taken = spec.targets[variant.name].layer.place

@@ -6,7 +6,7 @@ Nothing is read here. `load` is called with the texts known so far and says whic
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from posixpath import dirname, join, normpath, relpath
 
 from bake.errors import Diagnostic, InputError, Source
@@ -181,7 +181,7 @@ def assemble(members: Sequence[Member], report: Report) -> Spec:
     _lay_over(targets, overlays, report)
     spec = Spec(members[0].file.directory, tuple(members), targets, groups, _shorts(targets, groups), ())
     _check_profiles(spec, report)
-    return Spec(spec.directory, spec.members, targets, groups, spec.shorts, tuple(report.sorted()))
+    return replace(spec, findings=tuple(report.sorted()))
 
 
 def _is_new(name: str, place: Place, places: dict[str, Place], report: Report) -> bool:
@@ -230,11 +230,26 @@ def _check_profiles(spec: Spec, report: Report) -> None:
                     hint = did_you_mean(name, tuple(spec.targets))
                     message = f"profile `{profile.name}` changes target `{name}`, which is not declared"
                     report.add(Diagnostic("unknown-target", message, layer.place.key_span(), hint))
+            for name, group in profile.groups.items():
+                if member.full(name) in spec.targets:
+                    taken = spec.targets[member.full(name)].layer.place
+                    _is_new(member.full(name), group.place, {member.full(name): taken}, report)
             for name, variable in profile.variables.items():
                 if not any(name in scope.file.variables for scope in lineage(member)):
                     hint = did_you_mean(name, tuple(member.file.variables))
                     message = f"profile `{profile.name}` changes variable `{name}`, which is not declared"
                     report.add(Diagnostic("undefined-variable", message, variable.place.key_span(), hint))
+
+
+def with_profiles(spec: Spec, profiles: Sequence[str]) -> Spec:
+    """The spec with the groups of the profiles, which replace those of the same name or are new."""
+    groups = dict(spec.groups)
+    for name in profiles:
+        for member in spec.members:
+            profile = member.file.profiles.get(name)
+            for short, group in profile.groups.items() if profile else ():
+                groups[member.full(short)] = DeclaredGroup(member.full(short), member, group)
+    return replace(spec, groups=groups, shorts=_shorts(spec.targets, groups))
 
 
 def profile_target(spec: Spec, member: Member, name: str) -> str | None:
