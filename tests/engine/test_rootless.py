@@ -65,8 +65,8 @@ def test_copy_run_and_archive(ask: Ask, place: Path) -> None:
         "copied/d/g": "l 1234:55 -> f",
     }
     command = (
-        "rm -rf /copied/d; mkdir /copied/d; echo x > /copied/d/new; chown bob:team /copied/d/new; chmod 6755 /copied/d/new;"
-        "rm /etc/group; ln /copied/d/new /copied/d/same; id -u; echo done"
+        "rm -rf /copied/d; mkdir /copied/d; cd /copied/d; echo x > new; chown bob:team new; chmod 6755 new;"
+        "rm /etc/group; ln new same; id -u; echo done"
     )
     ran = ask(run=command)
     assert ran.get("error") is None
@@ -82,9 +82,9 @@ def test_copy_run_and_archive(ask: Ask, place: Path) -> None:
     }
     packed = ask(archive=True)
     with tarfile.open(packed["blob"]) as archive:
-        found = {
-            info.name: (info.uid, info.gid, info.mode) for info in archive if info.name not in ("dev", "proc", "sys")
-        }
+        found = {info.name: (info.uid, info.gid, info.mode) for info in archive}
+    for name in ("dev", "proc", "sys"):
+        found.pop(name, None)
     assert found == {
         "copied": (1234, 55, 0o755), "copied/d": (0, 0, 0o755), "copied/d/.wh..wh..opq": (0, 0, 0o600),
         "copied/d/new": (1001, 1003, 0o6755), "copied/d/same": (1001, 1003, 0o6755),
@@ -99,3 +99,34 @@ def test_users_and_failures(ask: Ask) -> None:
     assert failed["error"].endswith("exit code: 9")
     assert failed["output"] == ["no"]
     assert ask(run="mknod /x c 1 3 || echo refused")["output"] == ["refused"]
+
+
+_LIMITED = """
+for name in $1; do echo 0 > /proc/sys/user/max_$name; done
+shift; exec "$@"
+"""
+
+
+@pytest.mark.parametrize(
+    ("limits", "tier"), [("", "single"), ("mnt_namespaces user_namespaces pid_namespaces", "none")]
+)
+def test_hosts_that_allow_less(tmp_path: Path, limits: str, tier: str) -> None:
+    """Owners are right in the archive even where they cannot be set on files."""
+    context = make_tree(tmp_path / "context", {"f": "F"})
+    argv = [sys.executable, str(SCRIPT), str(tmp_path)]
+    asked = [{"copy": str(context), "owner": "1234:55"}, {"copy": str(context)}, {"archive": True}, {"run": "id -u"}]
+    done = subprocess.run(
+        ["unshare", "--user", "--map-root-user", "sh", "-c", _LIMITED, "sh", limits, *argv],
+        input="".join(json.dumps(each) + "\n" for each in asked),
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    ready, first, second, packed, ran = map(json.loads, done.stdout.splitlines())
+    assert ready["tier"] == tier
+    assert first["layer"] == {"copied": "d 755 1234:55", "copied/f": "f 644 1234:55"}
+    assert second["layer"] == {"copied": "d 755 1234:55", "copied/f": "f 644 0:0"}
+    with tarfile.open(packed["blob"]) as archive:
+        assert {info.name: (info.uid, info.gid) for info in archive} == {"copied": (1234, 55), "copied/f": (0, 0)}
+    if tier == "none":
+        assert ran["error"] == "this host cannot run RUN steps"
+    else:
+        assert ran["output"] == ["0"]

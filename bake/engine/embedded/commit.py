@@ -82,7 +82,7 @@ class _Reading:
             else:
                 self.found[path] = Entry("w")
             return False
-        entry = read_entry(directory, name, info)
+        entry = self._owned(path, read_entry(directory, name, info))
         self._strip(inside(directory, name))
         if kind == "d":
             self._directory(path, entry)
@@ -148,6 +148,11 @@ class _Reading:
             if parent in self.hiding:
                 return None
         return self.lower.lookup(path)
+
+    def _owned(self, path: str, entry: Entry) -> Entry:
+        """Where only one id can be used, a file keeps the owner that it is told to have below."""
+        below = None if self.may.chown else self._below(path)
+        return replace(entry, uid=below.uid, gid=below.gid) if below is not None else entry
 
     def _strip(self, path: str) -> None:
         """Takes overlayfs's notes off; they mean nothing in a lower layer."""

@@ -19,7 +19,7 @@ from bake.engine.embedded.attributes import FILE_TYPES, Ownership
 from bake.engine.embedded.cursor import Cursor, inside
 from bake.engine.embedded.resolve import resolve
 from bake.engine.embedded.stack import Stack
-from bake.engine.embedded.transfer import clone_or_copy, copy_hashed
+from bake.engine.embedded.transfer import Copier, copy_hashed
 from bake.errors import Diagnostic, StepError
 from bake.plan.tree import Entry, Listing, sort_key
 
@@ -38,6 +38,7 @@ class Draft:
         self.now = time_ns()
         self.may = may
         self._cursor = Cursor(fs)
+        self._copier = Copier()
         self._entries: dict[str, Entry] = {}
         self._hiding: set[str] = set()  # directories of this layer with nothing of the lower state in view below
         self._leaders: set[str] = set()  # files of this layer that have hard links
@@ -108,7 +109,7 @@ class Draft:
         target = os.open(name, _NEW_FILE, 0o600, dir_fd=directory)
         try:
             if isinstance(source, int) and entry.digest:
-                clone_or_copy(source, target)
+                self._copier.copy(source, target)
             else:
                 read = (lambda size: os.read(source, size)) if isinstance(source, int) else source
                 digest, size = copy_hashed(read, target)
@@ -191,8 +192,6 @@ class Draft:
 
     def _settle(self, path: str, entry: Entry, directory: int, name: str) -> Entry:
         attributes.apply(directory, name, entry, self.may)
-        if entry.xattrs:
-            entry = replace(entry, xattrs=attributes.read_xattrs(inside(directory, name)))
         entry = replace(entry, stamp=None, link=entry.link if entry.kind == "l" else "", opaque=False)
         self._entries[path] = entry
         return entry

@@ -44,7 +44,7 @@ class Helper:
         settings = HelperSettings(theirs.fileno(), stdio, tier.name, home, sandbox, tier.advice)
         try:
             process = await asyncio.create_subprocess_exec(
-                *helper_argv(settings),
+                *helper_argv(tier, settings),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,

@@ -6,8 +6,10 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 import msgspec
 
@@ -15,12 +17,7 @@ _PROBE_SECONDS = 10.0
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 # pdeathsig reaches the child when bake dies by SIGKILL; unshare's --kill-child passes it on.
 _WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
-_TIERS: dict[str, tuple[str, ...]] = {
-    "root": _NAMESPACES,
-    "subordinate": (*_NAMESPACES, "--user", "--map-auto", "--map-root-user"),
-    "single": (*_NAMESPACES, "--user", "--map-root-user"),
-    "none": (),
-}
+_ALL_IDS, _ENOUGH_IDS = 2**32 - 1, 65536
 
 
 class HelperSettings(msgspec.Struct, frozen=True):
@@ -36,30 +33,55 @@ class HelperSettings(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class Tier:
-    """`root`, `subordinate` ids, one `single` id, or `none`; `advice` says why it is not better and what to do."""
+    """`root`, `subordinate` ids, one `single` id, or `none` (no namespaces); see attributes.Ownership.
+
+    `unshare` makes its namespaces; `advice` says why the tier is not better and what to do.
+    """
 
     name: str
+    unshare: tuple[str, ...] = ()
     advice: str = ""
 
 
-def helper_argv(settings: HelperSettings) -> list[str]:
+def helper_argv(tier: Tier, settings: HelperSettings) -> list[str]:
     """The command line of a helper."""
-    prefix = _WITH_PARENT + _TIERS[settings.tier]
     # -P: a directory named `bake` where the user stands must not be imported.
-    return [*prefix, sys.executable, "-P", "-m", "bake.host", msgspec.json.encode(settings).decode()]
+    return [
+        *_WITH_PARENT,
+        *tier.unshare,
+        sys.executable,
+        "-P",
+        "-m",
+        "bake.host",
+        msgspec.json.encode(settings).decode(),
+    ]
 
 
 async def find_tier() -> Tier:
     """Tries each tier with a harmless command, the best first."""
     advice: list[str] = []
-    for name in ("root", "subordinate", "single"):
-        if name == "root" and os.geteuid() != 0:
-            continue
-        refusal = await _probe([*_TIERS[name], "--", "true"])
+    for name, unshare in _candidates():
+        refusal = await _probe([*unshare, "--", "true"])
         if refusal is None:
-            return Tier(name, "; ".join(advice))
+            return Tier(name, unshare, "; ".join(advice))
         advice.append(_advise(refusal))
-    return Tier("none", "; ".join(dict.fromkeys(advice)))
+    return Tier("none", advice="; ".join(dict.fromkeys(advice)))
+
+
+def _candidates() -> Iterator[tuple[str, tuple[str, ...]]]:
+    if os.geteuid() == 0:
+        ids = _mapped_ids()
+        yield "root" if ids == _ALL_IDS else "subordinate" if ids >= _ENOUGH_IDS else "single", _NAMESPACES
+    yield "subordinate", (*_NAMESPACES, "--user", "--map-auto", "--map-root-user")
+    yield "single", (*_NAMESPACES, "--user", "--map-root-user")
+
+
+def _mapped_ids() -> int:
+    """How many user ids exist here: root of a user namespace (a rootless container) is not the host's root."""
+    try:
+        return sum(int(line.split()[2]) for line in Path("/proc/self/uid_map").read_text().splitlines())
+    except OSError:
+        return _ALL_IDS
 
 
 async def _probe(argv: list[str]) -> str | None:

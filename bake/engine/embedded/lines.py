@@ -27,7 +27,8 @@ class LineSplitter:
         self._rest = rest + held
         if final and rest:
             lines.append(rest)
-        if not final and len(rest) > LONGEST:
-            lines.append(rest)
-            self._rest = held
+        while not final and len(rest) > LONGEST:
+            lines.append(rest[:LONGEST])
+            rest = rest[LONGEST:]
+            self._rest = rest + held
         return [line[at : at + LONGEST] for line in lines for at in range(0, max(len(line), 1), LONGEST)]

@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
 
+from msgspec.structs import replace
+
 from bake.engine.embedded.attributes import Ownership, is_opaque, kind_of, read_entry
+from bake.plan.listing import decode
 from bake.plan.tree import Entry
 
 _FLAGS = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -22,6 +25,8 @@ class Stack:
 
     def __init__(self, layers: Sequence[str], may: Ownership) -> None:
         self._may = may
+        self._layers = layers
+        self._listings: list[Mapping[str, Entry]] | None = None
         self._roots = tuple(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC) for path in reversed(layers))
         self._open: dict[str, tuple[int, ...]] = {}
         self._count = 0
@@ -29,9 +34,9 @@ class Stack:
     def lookup(self, path: str) -> Entry | None:
         """The entry of `path` (relative, no symbolic link in its parents is followed), without digest."""
         if not path:
-            return read_entry(self._roots[0], ".") if self._roots else None
+            return self._owned(path, read_entry(self._roots[0], ".")) if self._roots else None
         found = self._find(path)
-        return read_entry(found[0], found[1], found[2]) if found else None
+        return self._owned(path, read_entry(found[0], found[1], found[2])) if found else None
 
     def open(self, path: str) -> int:
         """A handle of the regular file `path` for reading. Raises FileNotFoundError."""
@@ -58,6 +63,15 @@ class Stack:
     def has_children(self, path: str) -> bool:
         """Whether the directory `path` holds anything."""
         return any(True for _ in self.names(path))
+
+    def _owned(self, path: str, entry: Entry) -> Entry:
+        """With the owner that the listings tell, where this host could not set it."""
+        if self._may.chown:
+            return entry
+        if self._listings is None:
+            self._listings = [_read_listing(layer) for layer in reversed(self._layers)]
+        told = next((listing[path] for listing in self._listings if path in listing), Entry("d"))
+        return replace(entry, uid=told.uid, gid=told.gid)
 
     def _find(self, path: str) -> tuple[int, str, os.stat_result] | None:
         parent, _, name = path.rpartition("/")
@@ -118,3 +132,8 @@ class Stack:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self.close()
+
+
+def _read_listing(fs: str) -> Mapping[str, Entry]:
+    with open(os.path.join(os.path.dirname(fs), "listing"), "rb") as file:
+        return decode(file.read())

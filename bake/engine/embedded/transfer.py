@@ -14,18 +14,25 @@ _PIECE = 1 << 20
 _NOT_HERE = (errno.EXDEV, errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS, errno.ENOTTY, errno.EBADF, errno.EPERM)
 
 
-def clone_or_copy(source: int, target: int) -> None:
-    """All of `source` into the empty `target`; both are regular files open from their start."""
-    for way in (_clone, _copy_range, _send):
-        try:
-            way(source, target)
-            return
-        except OSError as error:
-            if error.errno not in _NOT_HERE:
-                raise
-            os.lseek(source, 0, os.SEEK_SET)
-            os.lseek(target, 0, os.SEEK_SET)
-    copy_hashed(lambda size: os.read(source, size), target)
+class Copier:
+    """Copies files by the first way that works; a way that was refused once is not tried again."""
+
+    def __init__(self) -> None:
+        self._ways = [_clone, _copy_range, _send]
+
+    def copy(self, source: int, target: int) -> None:
+        """All of `source` into the empty `target`; both are regular files open from their start."""
+        while self._ways:
+            try:
+                self._ways[0](source, target)
+                return
+            except OSError as error:
+                if error.errno not in _NOT_HERE:
+                    raise
+                del self._ways[0]
+                os.lseek(source, 0, os.SEEK_SET)
+                os.lseek(target, 0, os.SEEK_SET)
+        copy_hashed(lambda size: os.read(source, size), target)
 
 
 def copy_hashed(read: Callable[[int], bytes], target: int, check: Callable[[], None] = lambda: None) -> tuple[str, int]:
