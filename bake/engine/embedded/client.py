@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
@@ -25,7 +25,7 @@ from bake.engine.embedded.requests import (
     Repack,
     Request,
 )
-from bake.errors import Diagnostic, HostError
+from bake.errors import BakeError, Diagnostic, HostError
 from bake.oci import media_types
 from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
@@ -129,16 +129,22 @@ class EmbeddedEngine:
         """Sends a request to the helper, which is started if need be."""
         async with self._starting:
             if self._helper is None:
-                self._home = self.store.layers.scratch()
+                self._home = self._home or self.store.layers.scratch()
                 self._helper = await Helper.start(str(self._home), self._sandbox)
         return await self._helper.call(request, say)
 
     @asynccontextmanager
     async def _scratch(self) -> AsyncIterator[Path]:
-        """A scratch directory; gone afterwards unless the store took it. On failure the helper has emptied it."""
+        """A scratch directory; gone afterwards unless the store took it."""
         scratch = self.store.layers.scratch()
         try:
             yield scratch
+        except BaseException:
+            # The helper empties it when a call fails, but a call may also be cancelled just when it is done.
+            with anyio.CancelScope(shield=True), suppress(BakeError, OSError):
+                if any(scratch.iterdir()):
+                    await self.call(Remove(str(scratch)), lambda *_: None)
+            raise
         finally:
             rmtree(scratch, ignore_errors=True)
 

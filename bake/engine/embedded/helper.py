@@ -14,7 +14,7 @@ import msgspec
 
 from bake.engine.embedded.launch import HelperSettings, find_tier, helper_argv
 from bake.engine.embedded.requests import Answer, Request
-from bake.engine.embedded.wire import Call, Cancel, FromHelper, Log, Reply, ToHelper, encode, error_of, read
+from bake.engine.embedded.wire import Call, Cancel, FromHelper, Reply, ToHelper, encode, error_of, read
 from bake.errors import Diagnostic, HostError
 from bake.ports import Say
 
@@ -91,6 +91,8 @@ class Helper:
         except asyncio.CancelledError:
             await self._cancel(id, future)
             raise
+        except ConnectionError:
+            raise self._gone() from None
         finally:
             self._waiting.pop(id, None)
         assert answer is not None
@@ -111,14 +113,19 @@ class Helper:
         decoder = msgspec.msgpack.Decoder(FromHelper)
         while (frame := await read(reader)) is not None:
             message = decoder.decode(frame)
-            waiting = self._waiting.get(message.id)
-            if waiting is None:
+            future, say = self._waiting.get(message.id, (None, None))
+            if future is None or say is None:
                 continue
-            if isinstance(message, Log):
+            if isinstance(message, Reply):
+                _settle(future, message)
+                continue
+            try:
                 for line in message.lines:
-                    waiting[1](message.stream, line)
-            else:
-                _settle(waiting[0], message)
+                    say(message.stream, line)
+            except Exception as error:  # the caller's own; it must not silence everybody else's calls
+                if not future.done():
+                    self._writer.write(encode(Cancel(message.id)))
+                    future.set_exception(error)
         self._dead = True
         with suppress(TimeoutError):
             await asyncio.wait_for(self._process.wait(), 1.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from hashlib import sha256
 
@@ -43,7 +44,7 @@ from bake.plan.step import (
     SshMount,
     TmpfsMount,
 )
-from bake.plan.tree import SCRATCH, Entry, StateId, Tree
+from bake.plan.tree import SCRATCH, Entry, StateId, Tree, state_over
 from bake.ports import BlobInput, FilesInput, Input, Layer, Process, Say, StateInput, Store, Task, TreeInput
 
 MakeRequest = Callable[[str], Request]
@@ -164,7 +165,11 @@ class Preparation:
             real = resolve(tree, source)
         except SourceMissing as error:
             raise StepError(Diagnostic("missing-source", str(error))) from None
-        action = Action(0, "/", "", "", True, False, (_whole(tree, real),))
+        whole = _whole(tree, real)
+        known = self._store.layers.layer(state_over(SCRATCH, {item.to: item.entry for item in whole.items}))
+        if known is not None and known.directory is not None:
+            return known.state, "/" + real
+        action = Action(0, "/", "", "", True, False, (choose(whole),))
         origin = self._source(given)
         layer = await self._make(SCRATCH, lambda scratch: Copy(scratch, (), (origin,), (action,)), say)
         return layer.state, "/" + real
@@ -248,7 +253,7 @@ def _roots(tree: Tree, action: CopyAction) -> tuple[Chosen, ...]:
         raise StepError(Diagnostic("bad-pattern", str(error))) from None
 
 
-def _whole(tree: Tree, path: str) -> Chosen:
+def _whole(tree: Tree, path: str) -> Root:
     """Everything at and below `path`, at its own place."""
     below = path + "/" if path else ""
     items = (
@@ -256,9 +261,9 @@ def _whole(tree: Tree, path: str) -> Chosen:
         for each, entry in tree.items()
         if each and (each == path or each.startswith(below) or path.startswith(each + "/"))
     )
-    return choose(Root("", "", Entry("d", 0o755), tuple(items)))
+    return Root("", "", Entry("d", 0o755), tuple(items))
 
 
 def _written(text: str, mode: int) -> Entry:
     data = text.encode("utf-8", "surrogateescape")
-    return Entry("f", mode, size=len(data), digest=sha256(data).hexdigest(), mtime=0)
+    return Entry("f", mode, size=len(data), digest=sha256(data).hexdigest(), mtime=time.time_ns())
