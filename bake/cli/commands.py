@@ -30,6 +30,9 @@ COMMANDS: Mapping[str, Entry] = {
     "version": Entry("bake.cli.about:version", "Show the version"),
 }
 
+IMPLICIT = "bake.implicit"
+"""Key of click's `Context.meta`: the line named no command."""
+
 
 def load(name: str) -> object:
     """The command of that name, imported now."""

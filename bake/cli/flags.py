@@ -39,7 +39,7 @@ SPEC = (
 BUILD = (
     _option("-j", "--jobs", type=click.IntRange(min=1), metavar="N", help="Steps that run at once."),
     _flag("-k", "--keep-going", help="After a failure, go on with what does not depend on it."),
-    _option("--engine", type=click.Choice(("embedded", "buildkit")), default="", help="What runs the steps."),
+    _option("--engine", type=click.Choice(("embedded", "buildkit")), help="What runs the steps."),
     _option("--builder", "builders", metavar="ADDR,…", multiple=True, help="BuildKit builders to use."),
     _flag("--push", help="Publish what is built."),
     _flag("--load", help="Load the images into the local Docker Engine."),

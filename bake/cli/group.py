@@ -12,7 +12,7 @@ from typing import cast
 import click
 
 from bake import __version__
-from bake.cli.commands import COMMANDS, load
+from bake.cli.commands import COMMANDS, IMPLICIT, load
 from bake.cli.exits import EXIT_CODES
 from bake.cli.flags import with_value
 
@@ -32,7 +32,8 @@ class Root(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not (ctx.resilient_parsing and not args):  # completing the first word: a command or a target
-            args = arrange(args)
+            words, args = args, arrange(args)
+            ctx.meta[IMPLICIT] = args[0] not in words
         return super().parse_args(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

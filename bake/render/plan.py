@@ -10,7 +10,7 @@ import msgspec
 from bake.events import StepReport
 from bake.render.style import Style
 from bake.render.table import Column, table
-from bake.render.words import count, instruction, reason
+from bake.render.words import count, instruction, reason, step_counts
 
 _PLAIN = Style()
 _COLUMNS = (
@@ -18,7 +18,7 @@ _COLUMNS = (
     Column("STATUS"),
     Column("STEP", right=True),
     Column("INSTRUCTION", elastic=True),
-    Column("AT"),
+    Column("AT", spare=True),
     Column("WHY", elastic=True),
 )
 _WAITS = "waits on a step that will run"
@@ -70,6 +70,5 @@ def _row(step: StepReport) -> tuple[str, ...]:
 
 
 def _counts(steps: Sequence[StepReport]) -> str:
-    found = Counter(step.status for step in steps)
-    parts = [f"{number} {status}" for status, number in found.items()]
-    return ": ".join(part for part in (count(len(steps), "step"), ", ".join(parts)) if part)
+    found = step_counts(Counter(step.status for step in steps))
+    return ": ".join(part for part in (count(len(steps), "step"), found) if part)

@@ -1,4 +1,4 @@
-"""The report of a run (SPEC §4), folded from its events; at any moment it can be taken, also of a run that broke off."""
+"""The report of a run (SPEC §4), folded from its events. It can be taken at any moment, of a broken run too."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class ReportFold:
         return tuple(self._diagnostics)
 
     def report(self) -> Report:
-        """What is known now. Steps and targets that did not come to an end are cancelled, and so is a run without one."""
+        """What is known now. Steps and targets that did not end are cancelled, and so is a run that did not."""
         end = self._end or RunFinished(outcome="cancelled", exit_code=130, duration_s=0.0)
         targets = {name: TargetReport(status="cancelled") for name in self._requested} | self._targets
         return Report(

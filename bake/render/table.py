@@ -9,16 +9,17 @@ from bake.render.style import Style
 from bake.render.width import cells, cut, pad
 
 _GAP = "  "
-_LEAST = 6
+_LEAST = 10
 _PLAIN = Style()
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`elastic` columns give up width when the terminal is narrow; `right` aligns numbers."""
+    """`elastic` columns give up width when the terminal is narrow; `spare` ones are then left out, the last first."""
 
     title: str
     elastic: bool = False
+    spare: bool = False
     right: bool = False
 
 
@@ -30,33 +31,33 @@ def table(
     `width` in columns of a terminal, None when there is none. Columns that are empty in all rows are left out.
     """
     used = [number for number in range(len(columns)) if any(row[number] for row in rows)]
-    if not used:
-        return ""
-    columns = [columns[number] for number in used]
-    body = [[row[number] for number in used] for row in rows]
-    sizes = [max(cells(text) for text in column) for column in zip([c.title for c in columns], *body, strict=True)]
+    sizes = {n: max(cells(text) for text in (columns[n].title, *(row[n] for row in rows))) for n in used}
     if width is not None:
-        sizes = _fitted(columns, sizes, width)
-    head = style.paint("dim", _line(columns, [c.title for c in columns], sizes))
-    return "\n".join([head, *(_line(columns, row, sizes) for row in body)]) + "\n"
+        _fit(columns, sizes, width)
+    if not sizes:
+        return ""
+    head = style.paint("dim", _line(columns, [column.title for column in columns], sizes))
+    return "\n".join([head, *(_line(columns, row, sizes) for row in rows)]) + "\n"
 
 
-def _line(columns: Sequence[Column], row: Sequence[str], sizes: Sequence[int]) -> str:
-    texts = [
-        pad(cut(text, size), size, right=column.right) for column, text, size in zip(columns, row, sizes, strict=True)
-    ]
+def _line(columns: Sequence[Column], row: Sequence[str], sizes: dict[int, int]) -> str:
+    texts = [pad(cut(row[n], size), size, right=columns[n].right) for n, size in sizes.items()]
     return _GAP.join(texts).rstrip()
 
 
-def _fitted(columns: Sequence[Column], sizes: Sequence[int], width: int) -> list[int]:
-    """Takes what is too much from the widest elastic columns first, then from the widest of all."""
-    fitted = list(sizes)
-    excess = sum(fitted) + len(_GAP) * (len(fitted) - 1) - width
-    for group in ([n for n, column in enumerate(columns) if column.elastic], list(range(len(columns)))):
-        while excess > 0 and group:
-            widest = max(group, key=fitted.__getitem__)
-            if fitted[widest] <= _LEAST:
-                break
-            fitted[widest] -= 1
-            excess -= 1
-    return fitted
+def _fit(columns: Sequence[Column], sizes: dict[int, int], width: int) -> None:
+    """Leaves out spare columns while there is no other way, then narrows the widest elastic one, at last any."""
+
+    def taken(widths: Sequence[int]) -> int:
+        return sum(widths) + len(_GAP) * (len(widths) - 1)
+
+    def least(number: int) -> int:
+        return min(sizes[number], _LEAST) if columns[number].elastic else sizes[number]
+
+    for number in [n for n in reversed(list(sizes)) if columns[n].spare]:
+        if taken([least(n) for n in sizes]) > width:
+            del sizes[number]
+    elastic = [n for n in sizes if columns[n].elastic]
+    for group, floor in ((elastic, _LEAST), (list(sizes), 1)):
+        while taken(list(sizes.values())) > width and group and max(sizes[n] for n in group) > floor:
+            sizes[max(group, key=sizes.__getitem__)] -= 1

@@ -51,8 +51,13 @@ def names(targets: Sequence[str]) -> str:
     return clean(targets[0] if len(targets) == 1 else f"{targets[0]} +{len(targets) - 1}") if targets else ""
 
 
+def step_counts(found: Mapping[str, int]) -> str:
+    """`5 cached, 2 run`, in the order of `STATUS`."""
+    return ", ".join(f"{found[status]} {status}" for status in STATUS if found.get(status))
+
+
 def place(step: StepInfo) -> str:
-    """`main build 3`: target, stage, ordinal; with the platform when it is not the usual one to see."""
+    """`main build 3`: target, stage, ordinal."""
     return " ".join(part for part in (names(step.targets), clean(step.stage), str(step.ordinal)) if part)
 
 

@@ -1,0 +1,146 @@
+"""A run as the command line tells it: events to the renderer and the report, then errors, report files, exit code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from time import monotonic
+from typing import Protocol
+
+import click
+
+from bake.cli.defect import Defect
+from bake.cli.errors import failures, show
+from bake.cli.interrupt import run_async
+from bake.errors import BakeError, Diagnostic, HostError, Interrupted
+from bake.events import DiagnosticFound, DiagnosticInfo, Event, Outcome, Report, RunFinished
+from bake.render.diagnostics import info_of
+from bake.render.renderer import Progress, Renderer, renderer_for
+from bake.render.report import ReportFold, report_json
+
+Emit = Callable[[Event], None]
+_STOPPING = DiagnosticInfo(
+    code="interrupted", severity="info", message="stopping", hint="interrupt once more to end at once"
+)
+
+
+class Result(Protocol):
+    """What a run of `app` returns: the errors that made it fail, whose diagnostics have their source lines."""
+
+    @property
+    def errors(self) -> tuple[BakeError, ...]: ...
+
+
+@dataclass(frozen=True)
+class View:
+    """`reports` are files to write; `as_json` prints the report on stdout."""
+
+    progress: Progress = "auto"
+    reports: Sequence[str] = ()
+    as_json: bool = False
+
+
+def tell(work: Callable[[Emit], Awaitable[Result]], view: View) -> int:
+    """Runs `work`, shows it, writes the reports, whatever happens; returns the exit code."""
+    _check(view.reports)
+    telling = Telling(renderer_for(view.progress, sys.stderr, os.environ))
+    raised: tuple[BaseException, ...] = ()
+    errors: tuple[BakeError, ...] = ()
+    try:
+        errors = run_async(lambda: work(telling.event), telling.interrupted, telling.close).errors
+    except BaseException as exception:
+        raised = (exception,)
+    report, errors = telling.end(errors, raised)
+    if view.progress != "json":
+        show(errors)
+    try:
+        _write(report, view)
+    except OSError as error:
+        return max(report.exit_code, show(failures(_unwritten(error))))
+    return report.exit_code
+
+
+class Telling:
+    """One stream of events on its way. `RunFinished` is held back until all that is to be said before it is said."""
+
+    def __init__(self, renderer: Renderer) -> None:
+        self._renderer = renderer
+        self._fold = ReportFold()
+        self._finished: RunFinished | None = None
+        self._interrupted = False
+        self._started = monotonic()
+
+    def event(self, event: Event) -> None:
+        if isinstance(event, RunFinished):
+            self._finished = event
+            return
+        self._fold.event(event)
+        self._renderer.event(event)
+
+    def interrupted(self) -> None:
+        self._interrupted = True
+        self.event(DiagnosticFound(diagnostic=_STOPPING))
+
+    def close(self) -> None:
+        self._renderer.close()
+
+    def end(
+        self, errors: tuple[BakeError, ...], raised: Sequence[BaseException]
+    ) -> tuple[Report, tuple[BakeError, ...]]:
+        """The report, and all errors there were. `raised` is what came instead of a result."""
+        for exception in raised:
+            errors += failures(exception)
+        if raised and self._interrupted:  # what breaks while stopping is no news, unless it is our own fault
+            errors = tuple(e for e in errors if isinstance(e, Defect)) or (Interrupted(()),)
+        try:
+            self._last(errors, self._ending(errors, bool(raised)))
+        except Exception as exception:
+            errors += failures(exception)
+            self._fold.event(self._ending(errors, True))
+        return self._fold.report(), errors
+
+    def _last(self, errors: Sequence[BakeError], end: RunFinished) -> None:
+        known = self._fold.diagnostics
+        for info in dict.fromkeys(info_of(d) for error in errors for d in error.diagnostics):
+            if info not in known:
+                self.event(DiagnosticFound(diagnostic=info))
+        self._fold.event(end)
+        self._renderer.event(end)
+        self._renderer.close()
+
+    def _ending(self, errors: Sequence[BakeError], raised: bool) -> RunFinished:
+        if self._finished is not None and not raised:
+            return self._finished
+        code = max((error.exit_code for error in errors), default=0)
+        outcome: Outcome = (
+            "cancelled" if any(isinstance(e, Interrupted) for e in errors) else "failed" if errors else "ok"
+        )
+        return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self._started, 4))
+
+
+def _check(reports: Sequence[str]) -> None:
+    """What cannot be written is said before the work, not after it."""
+    for name in reports:
+        path = Path(name)
+        if path.suffix != ".json":
+            raise click.BadParameter(f"a report is FILE.json, not '{name}'", param_hint="'--report'")
+        if not path.parent.is_dir():
+            raise click.BadParameter(f"there is no directory '{path.parent}'", param_hint="'--report'")
+
+
+def _write(report: Report, view: View) -> None:
+    text = report_json(report) if view.reports or view.as_json else ""
+    for name in view.reports:
+        Path(name).write_text(text, encoding="utf-8", errors="backslashreplace")
+    if view.as_json:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+
+def _unwritten(error: OSError) -> BaseException:
+    if isinstance(error, BrokenPipeError):
+        return error
+    return HostError(Diagnostic("report", f"cannot write the report: {error}"))

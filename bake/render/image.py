@@ -1,0 +1,52 @@
+"""`bake inspect` for people: what an image starts, what it sets, which layers it has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bake.render.sanitize import clean
+from bake.render.style import Style
+from bake.render.table import Column, table
+from bake.render.words import size
+
+_PLAIN = Style()
+_LAYERS = (
+    Column("LAYER"),
+    Column("SIZE", right=True),
+    Column("DIGEST", spare=True),
+    Column("CREATED BY", elastic=True),
+)
+_SETTINGS = ("Entrypoint", "Cmd", "User", "WorkingDir", "StopSignal")
+_TABLES = ("ExposedPorts", "Volumes")
+
+
+def image_text(found: Mapping[str, Any], width: int | None = None, style: Style = _PLAIN) -> str:
+    """`found` as `app.inspect` gives it: name, digest, and by platform the config and the layers."""
+    lines = [style.paint("bold", clean(str(found["name"])))]
+    lines += [f"{key}: {found[key]}" for key in ("digest", "media_type") if found.get(key)]
+    for platform, image in found["platforms"].items():
+        lines += ["", style.paint("bold", platform)]
+        lines += [f"  {line}" for line in _config(image.get("config") or {})]
+        rows = [_layer(number, layer) for number, layer in enumerate(image.get("layers", ()), 1)]
+        lines += table(_LAYERS, rows, width, style).splitlines()
+    return "\n".join(lines) + "\n"
+
+
+def _config(config: Mapping[str, Any]) -> Iterator[str]:
+    run = config.get("config") or {}
+    for key in _SETTINGS:
+        if run.get(key):
+            yield f"{key}: {clean(str(run[key]))}"
+    for key in _TABLES:
+        if run.get(key):
+            yield f"{key}: {clean(', '.join(sorted(run[key])))}"
+    for variable in run.get("Env") or ():
+        yield f"ENV {clean(variable)}"
+    for name, value in sorted((run.get("Labels") or {}).items()):
+        yield f"LABEL {clean(f'{name}={value}')}"
+
+
+def _layer(number: int, layer: Mapping[str, Any]) -> tuple[str, ...]:
+    amount = size(layer["size"]) if layer.get("size") else ""
+    return (str(number), amount, str(layer.get("digest", "")), clean(str(layer.get("created_by", ""))))
