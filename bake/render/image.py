@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
     run = config.get("config") or {}
     for key in _SETTINGS:
         if run.get(key):
-            yield f"{key}: {clean(str(run[key]))}"
+            yield f"{key}: {clean(json.dumps(run[key], ensure_ascii=False))}"
     for key in _TABLES:
         if run.get(key):
             yield f"{key}: {clean(', '.join(sorted(run[key])))}"

@@ -28,6 +28,7 @@ from bake.render.words import instruction, place, seconds, size, step_counts
 Line = tuple[tuple[str, str], ...]
 _LONGEST = 500
 _BAR = 20
+_LEAST_SAID = 10
 
 
 @dataclass
@@ -107,7 +108,7 @@ def lines(live: Live, now: float, width: int, height: int) -> list[Line]:
     running = list(live.running.values())
     hidden = len(running) - room + 1 if len(running) > room else 0
     shown = [_running(each, now, width) for each in running[: len(running) - hidden]]
-    more = [((f"  … and {hidden} more", "dim"),)] if hidden else []
+    more = [_fit(((f"  … and {hidden} more", "dim"),), width)] if hidden else []
     return [_header(live, now, width), *shown, *more, *transfers][: max(1, height - 1)]
 
 
@@ -129,7 +130,8 @@ def _running(running: _Running, now: float, width: int) -> Line:
     what = instruction(running.step)
     if rest >= 40 and running.said:
         what = cut(what, max(20, rest - 3 - cells(running.said), rest // 2))
-    said = expand_tabs(f" │ {running.said}") if running.said else ""
+    roomy = running.said and rest - cells(what) >= _LEAST_SAID
+    said = expand_tabs(f" │ {running.said}") if roomy else ""
     return _fit(((elapsed, "busy"), (where, "place"), (what, ""), (said, "dim")), width)
 
 

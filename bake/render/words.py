@@ -63,7 +63,7 @@ def place(step: StepInfo) -> str:
 
 def instruction(step: StepInfo) -> str:
     """The instruction on one line."""
-    return clean(" ".join(step.instruction.split()))
+    return clean(" ".join(step.instruction.replace("\\\n", " ").split()))
 
 
 def reason(why: Why | None) -> str:

@@ -9,6 +9,7 @@ from hypothesis import given
 from inline_snapshot import snapshot
 
 from bake.errors import Diagnostic, Source, Span
+from bake.events import DiagnosticInfo
 from bake.render.diagnostics import info_of, render, render_info
 from bake.render.style import Style
 
@@ -20,7 +21,7 @@ def at(source: Source, text: str, until: str = "") -> Span:
 
 
 TOML = Source(
-    "bake.toml", '[target.a]\ncontxt = "."\n\tdockerfile = "日本/Dockerfile"  # é\ntags = [\n  1,\n\n  2,\n]\n'
+    "bake.toml", '[target.a]\ncontxt = "."\n\tdockerfile = "日本/Dockerfile" # é\ntags = [\n  1,\n\n  2,\n]\n'
 )
 
 
@@ -43,14 +44,14 @@ def test_tabs_and_wide_characters() -> None:
 error[no-file]: no such file
  --> bake.toml:3:17
   |
-3 |     dockerfile = "日本/Dockerfile"  # é
+3 |     dockerfile = "日本/Dockerfile" # é
   |                     ^^^^^^^^^^^^^
 
 warning[comment]: a note behind wide text
- --> bake.toml:3:34
+ --> bake.toml:3:33
   |
-3 |     dockerfile = "日本/Dockerfile"  # é
-  |                                       ^
+3 |     dockerfile = "日本/Dockerfile" # é
+  |                                      ^
 """)
 
 
