@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 from building import Builder
+from tars import Member, directory, hard_link, member, symlink, tar
 
-from bake.plan.tree import StateId
+from bake.errors import StepError
+from bake.plan.step import CopyAction
+from bake.plan.tree import SCRATCH, StateId
+from bake.ports import Layer, StateInput
 
 pytestmark = pytest.mark.anyio
 
@@ -69,6 +73,21 @@ def told(build: Builder, state: StateId) -> dict[str, tuple[str, str]]:
     }
 
 
+def check_directory(build: Builder, layer: Layer) -> None:
+    """The layer's directory holds what its listing says, nothing more, hard links included."""
+    assert layer.directory is not None
+    fs = layer.directory / "fs"
+    listing = build.store.listing(layer.state)
+    assert {path.relative_to(fs).as_posix() for path in fs.rglob("*")} == set(listing) - {""}
+    for path, entry in listing.items():
+        info = (fs / path).lstat()
+        if entry.kind == "f":
+            assert hashlib.sha256((fs / path).read_bytes()).hexdigest() == entry.digest
+            assert info.st_ino == (fs / (entry.link or path)).lstat().st_ino
+        if entry.kind != "w":
+            assert (info.st_uid, info.st_mtime_ns) == (entry.uid, entry.mtime)
+
+
 @pytest.mark.parametrize("seed", range(10))
 async def test_random_changes(build: Builder, tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
@@ -78,6 +97,38 @@ async def test_random_changes(build: Builder, tmp_path: Path, seed: int) -> None
         layer = await build.run(state, "; ".join([*commands, "true"]))
         state = layer.state
         assert told(build, state) == await seen_inside(build, state)
-        fs = layer.directory / "fs"
-        held = {path.relative_to(fs).as_posix() for path in fs.rglob("*")}
-        assert held == set(build.store.listing(state)) - {""}
+        check_directory(build, layer)
+
+
+def _member(chance: random.Random) -> Member:
+    first, second = (chance.choice(_NAMES) for _ in range(2))
+    return chance.choice(
+        [
+            directory(first, mode=chance.choice([0o700, 0o755]), uid=chance.randrange(3)),
+            member(first, b"%d\n" % chance.randrange(3), mode=chance.choice([0o600, 0o4755])),
+            symlink(first, chance.choice([second, "../t/a", "/b"])),
+            hard_link(first, second),
+        ]
+    )
+
+
+@pytest.mark.parametrize("seed", range(10))
+async def test_random_archives(build: Builder, tmp_path: Path, seed: int) -> None:
+    """Archives over archives by ADD, each also copied by COPY --from: directory, listing and view agree."""
+    chance = random.Random(seed)
+    state = await build.busybox(tmp_path / "busybox")
+    (tmp_path / "c").mkdir()
+    for _ in range(4):
+        (tmp_path / "c/t.tar").write_bytes(tar([directory("."), *(_member(chance) for _ in range(8))]))
+        try:
+            layer = await build.copy(state, tmp_path / "c", CopyAction(1, "/t.tar", "/t", unpack=True))
+        except StepError:
+            continue
+        check_directory(build, layer)
+        state = layer.state
+        expected = told(build, state)
+        assert expected == await seen_inside(build, state)
+        copied = await build.copy(SCRATCH, StateInput(state), CopyAction(1, "/t", "/t"))
+        check_directory(build, copied)
+        top = expected.pop("/t")
+        assert {**told(build, copied.state), "/t": top} == {**expected, "/t": top}
