@@ -108,18 +108,18 @@ def lines(live: Live, now: float, width: int, height: int) -> list[Line]:
     running = list(live.running.values())
     hidden = len(running) - room + 1 if len(running) > room else 0
     shown = [_running(each, now, width) for each in running[: len(running) - hidden]]
-    more = [_fit(((f"  … and {hidden} more", "dim"),), width)] if hidden else []
+    more = [fit(((f"  … and {hidden} more", "dim"),), width)] if hidden else []
     return [_header(live, now, width), *shown, *more, *transfers][: max(1, height - 1)]
 
 
 def _header(live: Live, now: float, width: int) -> Line:
     finished = live.counts.total()
     if not live.total and not finished:
-        return _fit((("bake ", "bold"), (f"{seconds(now - live.since)}  planning", "dim")), width)
+        return fit((("bake ", "bold"), (f"{seconds(now - live.since)}  planning", "dim")), width)
     told = f"  {step_counts(live.counts)}" if finished else ""
     failed = "error" if live.counts["failed"] else "dim"
     ratio = f"{finished}/{max(live.total, finished)} steps"
-    return _fit((("bake ", "bold"), (f"{seconds(now - live.since)}  ", "dim"), (ratio, "bold"), (told, failed)), width)
+    return fit((("bake ", "bold"), (f"{seconds(now - live.since)}  ", "dim"), (ratio, "bold"), (told, failed)), width)
 
 
 def _running(running: _Running, now: float, width: int) -> Line:
@@ -132,17 +132,17 @@ def _running(running: _Running, now: float, width: int) -> Line:
         what = cut(what, max(20, rest - 3 - cells(running.said), rest // 2))
     roomy = running.said and rest - cells(what) >= _LEAST_SAID
     said = expand_tabs(f" │ {running.said}") if roomy else ""
-    return _fit(((elapsed, "busy"), (where, "place"), (what, ""), (said, "dim")), width)
+    return fit(((elapsed, "busy"), (where, "place"), (what, ""), (said, "dim")), width)
 
 
 def _transfer(name: str, way: _Direction, width: int) -> Line:
     share = min(1.0, way.done / way.total) if way.total else 0.0
     full = round(share * _BAR)
     text = f" {size(way.done)} / {size(way.total)}  {len(way.open)} under way"
-    return _fit(((f"{name:>7} ", "busy"), ("━" * full, "good"), ("─" * (_BAR - full), "dim"), (text, "")), width)
+    return fit(((f"{name:>7} ", "busy"), ("━" * full, "good"), ("─" * (_BAR - full), "dim"), (text, "")), width)
 
 
-def _fit(line: Line, width: int) -> Line:
+def fit(line: Line, width: int) -> Line:
     """The line cut to `width` columns."""
     out: list[tuple[str, str]] = []
     for text, meaning in line:

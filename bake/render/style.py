@@ -47,11 +47,15 @@ def style_for(stream: TextIO, environment: Mapping[str, str]) -> Style:
 
 def columns(stream: TextIO) -> int | None:
     """The width of the terminal behind `stream`; None when it is none, and nothing may be cut."""
+    return terminal_size(stream)[0] if is_terminal(stream) else None
+
+
+def terminal_size(stream: TextIO) -> tuple[int, int]:
+    """(columns, lines) now; 80 × 24 where the terminal does not say."""
     from os import get_terminal_size
 
-    if not is_terminal(stream):
-        return None
     try:
-        return get_terminal_size(stream.fileno()).columns or 80
+        size = get_terminal_size(stream.fileno())
     except (OSError, ValueError):
-        return 80
+        return 80, 24
+    return size.columns or 80, size.lines or 24

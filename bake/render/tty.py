@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import TextIO
 
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 from rich.control import Control
 from rich.live import Live as LiveDisplay
 from rich.segment import ControlType
@@ -20,9 +20,9 @@ from rich.text import Text
 from bake.events import DiagnosticFound, Event, RunFinished, StepFinished, StepReport, TagPublished
 from bake.render.diagnostics import render_info
 from bake.render.ending import Ending, failure
-from bake.render.live import Line, Live, lines
+from bake.render.live import Line, Live, fit, lines
 from bake.render.sanitize import clean
-from bake.render.style import Style, style_for
+from bake.render.style import Style, style_for, terminal_size
 from bake.render.tails import Tails
 from bake.render.width import cells, cut
 from bake.render.words import STATUS, instruction, names, reason, seconds
@@ -90,7 +90,7 @@ class TtyRenderer:
             case StepFinished():
                 if event.step.status == "failed":
                     self._above.append(failure(event.step, self._tails.take(event.step.id), self._style))
-                else:
+                elif event.step.status != "cancelled" or event.step.duration_s:  # what never began is only counted
                     self._above.append(finished_line(event.step, self._columns(), self._style))
             case TagPublished():
                 verb = "already published" if event.unchanged else "published"
@@ -99,10 +99,10 @@ class TtyRenderer:
                 if event.diagnostic.severity != "error":
                     self._above.append(render_info(event.diagnostic, self._style))
             case RunFinished():
-                self._above.append(self._ending.text(event, self._columns(), self._style))
+                self._above.append("\n" + self._ending.text(event, self._columns(), self._style))
 
     def _columns(self) -> int:
-        return max(_NARROWEST, self._console.width)
+        return max(_NARROWEST, terminal_size(self._stream)[0])
 
     # Drawing
 
@@ -125,7 +125,8 @@ class TtyRenderer:
     def _draw_on(self, display: LiveDisplay) -> None:
         with self._lock:
             above, self._above = "".join(self._above), []
-            width, height = self._console.size
+            width, height = terminal_size(self._stream)
+            self._console.size = ConsoleDimensions(width, height)
             shown = lines(self._live, self._clock(), width, height)
         self._console.control(Control(*[part for _ in range(self._wrapped(width)) for part in _ERASE_UPWARD]))
         self._drawn = [_width(line) for line in shown]
@@ -160,4 +161,5 @@ def finished_line(step: StepReport, width: int, style: Style) -> str:
     rest = width - 1 - cells(head) - cells(where)
     what = cut(instruction(step), max(12, rest - cells(why), rest // 2))
     why = cut(why, max(0, rest - cells(what)))
-    return f"{style.paint(meaning, head)}{style.paint('place', where)}{what}{style.paint('dim', why)}\n"
+    line = fit(((head, meaning), (where, "place"), (what, ""), (why, "dim")), width)
+    return "".join(style.paint(meaning, text) if meaning else text for text, meaning in line) + "\n"

@@ -1,4 +1,4 @@
-"""A run as its events, made of everything a renderer must show: cached, shared, failing steps, hostile logs, transfers."""
+"""Two runs as their events, with all that a renderer must show: shared and failing steps, hostile logs, transfers."""
 
 from __future__ import annotations
 
