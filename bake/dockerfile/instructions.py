@@ -85,7 +85,7 @@ class Label(Instruction):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mount:
-    """One `--mount`: option values as written, keys lower-cased, in the order written; bare options have the value None."""
+    """One `--mount`: options in the order written, keys lower-cased, values as written; bare ones have None."""
 
     options: tuple[tuple[str, str | None], ...]
     span: Span

@@ -1,4 +1,4 @@
-"""Patterns of `${v#p}`, `${v%p}`, `${v/p/r}`: `*`, `?` and backslash escapes, no classes (reference/dockerfile.md §4.3)."""
+"""Patterns of `${v#p}`, `${v%p}`, `${v/p/r}`: `*`, `?` and backslash escapes, no classes (dockerfile.md §4.3)."""
 
 from __future__ import annotations
 

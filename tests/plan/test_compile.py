@@ -192,7 +192,7 @@ def test_proxies_reach_the_step_but_not_its_identity() -> None:
         ("FROM scratch\nADD --checksum=sha256:0 a /\n", "checksum requires HTTP", 2),
         ("FROM scratch\nCOPY --chmod=9 a /\n", "chmod", 2),
         ("FROM scratch\nRUN --mount=type=tmpfs,target=/ x\n", "invalid mount target", 2),
-        ("FROM ${X:?no base}\n", "no base", 1),
+        ("FROM ${X:?no-base}\n", "no-base", 1),
         ("FROM $NOTHING\n", "should not be blank", 1),
         ("FROM UPPER\n", "failed to parse stage name", 1),
         ("FROM scratch\nUSER a\nEXPOSE x\n", "invalid containerPort", 3),

@@ -16,9 +16,9 @@ from bake.spec.target import Target
 AMD64 = Platform("linux", "amd64")
 
 
-def target(name: str, dockerfile: str, **keys: object) -> Target:
+def target(name: str, text: str, **keys: object) -> Target:
     """A target with an inline Dockerfile in /work."""
-    made = Target(name, "/work", name, dockerfile_inline=dockerfile, platforms=("linux/amd64",))
+    made = Target(name, "/work", name, dockerfile_inline=text, platforms=("linux/amd64",))
     return replace(made, **keys)  # type: ignore[arg-type]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from posixpath import normpath
+from typing import Literal
 
 from bake.dockerfile import mounts as df
 from bake.dockerfile.instructions import Heredoc, Run
@@ -30,7 +31,9 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
         raise InputError(Diagnostic("no-device", message, instruction.span, "use --engine buildkit"))
     argv, files = _command(stage, instruction)
     inputs: list[StepId] = [stage.step]
-    mounts = tuple(_mount(stage, instruction, mount, inputs) for mount in _resolved(stage, instruction))
+    mounts: list[ExecMount] = []
+    for mount in _resolved(stage, instruction):
+        mounts.append(_mount(stage, instruction, mount, inputs, mounts))
     names = dict.fromkeys([*stage.env, *(name for name in stage.args if name in stage.scope)])
     arguments = tuple(name for name in stage.args if name in stage.scope and name not in stage.env)
     target = stage.world.target
@@ -41,8 +44,8 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
         cwd=stage.workdir,
         user=stage.config.user,
         network=_network(stage, instruction),
-        security=_security(instruction),
-        mounts=mounts,
+        security="insecure" if instruction.security == "insecure" else "sandbox",
+        mounts=tuple(mounts),
         files=files,
         hosts=tuple(sorted(target.extra_hosts)),
         shm_size=target.shm_size or 64 << 20,
@@ -82,20 +85,19 @@ def _created_by(stage: StageBuilder, argv: tuple[str, ...]) -> str:
     return f"RUN {f'|{len(stage.args)} {listed}' if stage.args else ''}{' '.join(argv)} # buildkit"
 
 
-def _network(stage: StageBuilder, instruction: Run) -> str:
+def _network(stage: StageBuilder, instruction: Run) -> Literal["default", "none", "host"]:
+    """The instruction's own mode, else the target's."""
     asked = instruction.network if instruction.network != "default" else stage.world.target.network
-    return asked or "default"
-
-
-def _security(instruction: Run) -> str:
-    return instruction.security
+    return "none" if asked == "none" else "host" if asked == "host" else "default"
 
 
 def _resolved(stage: StageBuilder, instruction: Run) -> Sequence[df.ResolvedMount]:
     return [df.resolve_mount(mount, lambda text: stage.word(text, instruction.span)) for mount in instruction.mounts]
 
 
-def _mount(stage: StageBuilder, instruction: Run, mount: df.ResolvedMount, inputs: list[StepId]) -> ExecMount:
+def _mount(
+    stage: StageBuilder, instruction: Run, mount: df.ResolvedMount, inputs: list[StepId], earlier: Sequence[ExecMount]
+) -> ExecMount:
     match mount:
         case df.BindMount():
             source = _source(stage, instruction, mount.from_)
@@ -117,7 +119,8 @@ def _mount(stage: StageBuilder, instruction: Run, mount: df.ResolvedMount, input
             target = _target(stage, mount.target, instruction) if mount.target else ""
             return SecretMount(mount.id, target, mount.env or "", mount.mode, mount.uid, mount.gid, mount.required)
         case df.SshMount():
-            target = _target(stage, mount.target, instruction)
+            number = sum(isinstance(m, SshMount) for m in earlier)
+            target = _target(stage, mount.target or f"/run/buildkit/ssh_agent.{number}", instruction)
             return SshMount(mount.id, target, mount.mode, mount.uid, mount.gid, mount.required)
 
 

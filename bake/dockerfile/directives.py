@@ -1,0 +1,42 @@
+"""Parser directives: `# syntax=`, `# escape=`, `# check=` at the very top (reference/dockerfile.md §1.1)."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from bake.errors import Diagnostic, InputError, Source, Span
+
+_FORM = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*$")
+_NAMES = ("syntax", "escape", "check")
+
+
+@dataclass(frozen=True, slots=True)
+class Directives:
+    """`lines` is how many physical lines they take."""
+
+    syntax: str | None = None
+    escape: str = "\\"
+    check: str | None = None
+    lines: int = 0
+
+
+def read_directives(source: Source) -> Directives:
+    """Reads until the first line that is none. Raises InputError for a repeated or invalid one."""
+    found: dict[str, str] = {}
+    number = 0
+    for number, row in enumerate(source.text.removeprefix("\ufeff").split("\n"), 1):
+        stripped = row.rstrip("\r").lstrip()
+        form = _FORM.match(stripped[1:].lstrip()) if stripped.startswith("#") else None
+        name = form[1].lower() if form else ""
+        if form is None or name not in _NAMES:
+            number -= 1
+            break
+        span = Span(source, number, 1, number, len(row) + 1)
+        if name in found:
+            raise InputError(Diagnostic("repeated-directive", f"only one {name} parser directive can be used", span))
+        if name == "escape" and form[2] not in ("\\", "`"):
+            message = f"invalid escape token '{form[2]}' does not match ` or \\"
+            raise InputError(Diagnostic("bad-escape", message, span))
+        found[name] = form[2]
+    return Directives(found.get("syntax"), found.get("escape", "\\"), found.get("check"), number)

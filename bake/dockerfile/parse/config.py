@@ -1,0 +1,49 @@
+"""USER, WORKDIR, EXPOSE, VOLUME, STOPSIGNAL, MAINTAINER, ONBUILD: what only changes the config."""
+
+from __future__ import annotations
+
+from bake.dockerfile.instructions import Expose, Maintainer, Onbuild, Stopsignal, User, Volume, Workdir
+from bake.dockerfile.parse.raw import Raw
+
+
+def parse_user(raw: Raw) -> User:
+    raw.flags({})
+    return User(span=raw.span, text=raw.text, user=raw.single())
+
+
+def parse_workdir(raw: Raw) -> Workdir:
+    raw.flags({})
+    return Workdir(span=raw.span, text=raw.text, path=raw.single())
+
+
+def parse_stopsignal(raw: Raw) -> Stopsignal:
+    return Stopsignal(span=raw.span, text=raw.text, signal=raw.single())
+
+
+def parse_maintainer(raw: Raw) -> Maintainer:
+    raw.flags({})
+    return Maintainer(span=raw.span, text=raw.text, name=raw.single())
+
+
+def parse_expose(raw: Raw) -> Expose:
+    raw.flags({})
+    raw.required()
+    return Expose(span=raw.span, text=raw.text, ports=raw.words())
+
+
+def parse_volume(raw: Raw) -> Volume:
+    raw.flags({})
+    raw.required()
+    return Volume(span=raw.span, text=raw.text, paths=raw.words())
+
+
+def parse_onbuild(raw: Raw) -> Onbuild:
+    """The trigger keeps its text, heredoc bodies included; it is parsed when it is triggered."""
+    raw.flags({})
+    keyword = raw.required().split(None, 1)[0].upper()
+    if keyword == "ONBUILD":
+        raise raw.fail("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", code="bad-onbuild")
+    if keyword in ("FROM", "MAINTAINER"):
+        raise raw.fail(f"{keyword} isn't allowed as an ONBUILD trigger", code="bad-onbuild")
+    bodies = "".join(f"\n{heredoc.body}{heredoc.name}" for heredoc in raw.heredocs)
+    return Onbuild(span=raw.span, text=raw.text, trigger=raw.text + bodies)
