@@ -9,6 +9,9 @@ from typing import IO, TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tarfile import TarFile
 
+MOST_BYTES = 256 << 30
+"""Of one archive, decompressed: enough for any image, an end for a decompression bomb."""
+MOST_HEADER = 1 << 20
 _ZSTD_SKIPPABLE = tuple(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))
 
 
@@ -32,7 +35,8 @@ def broken() -> tuple[type[BaseException], ...]:
     from zstandard import ZstdError
 
     isal_error: Any = isal_zlib.error
-    return (tarfile.TarError, EOFError, zlib.error, isal_error, lzma.LZMAError, ZstdError, ValueError, OSError)
+    formats = (tarfile.TarError, zlib.error, isal_error, lzma.LZMAError, ZstdError)
+    return (*formats, EOFError, ValueError, OverflowError, RecursionError, OSError)
 
 
 def _gzip(file: IO[bytes]) -> IO[bytes]:
@@ -73,21 +77,34 @@ def open_archive(stream: Hashed) -> TarFile:
     """A tar archive to be read once from its start. Names are decoded so that they encode back to the same bytes."""
     import tarfile
 
+    class Member(tarfile.TarInfo):
+        """Refuses headers that would be read into memory whole, however long they claim to be."""
+
+        def _proc_member(self, archive: TarFile) -> tarfile.TarInfo:
+            if self.type in b"xgXLK" and not 0 <= self.size <= MOST_HEADER:
+                raise tarfile.ReadError("a header is too long")
+            read: tarfile.TarInfo = super()._proc_member(archive)  # type: ignore[misc]
+            return read
+
     source: Any = stream
-    return tarfile.open(fileobj=source, mode="r|", encoding="utf-8", errors="surrogateescape")
+    return tarfile.open(fileobj=source, mode="r|", encoding="utf-8", errors="surrogateescape", tarinfo=Member)
 
 
 class Hashed:
-    """Passes a stream through and hashes it."""
+    """Passes a stream through and hashes it. Raises ValueError beyond MOST_BYTES."""
 
     def __init__(self, stream: IO[bytes], check: Callable[[], None]) -> None:
         self._stream = stream
         self._check = check
         self._hash = sha256()
+        self._left = MOST_BYTES
 
     def read(self, size: int = -1) -> bytes:
         self._check()
         piece = self._stream.read(size)
+        self._left -= len(piece)
+        if self._left < 0:
+            raise ValueError(f"it is larger than {MOST_BYTES >> 30} GiB")
         self._hash.update(piece)
         return piece
 

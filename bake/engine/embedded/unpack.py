@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from bake.engine.embedded.attributes import counts
-from bake.engine.embedded.compressed import Hashed, broken, decompressed, open_archive
+from bake.engine.embedded.compressed import MOST_BYTES, Hashed, broken, decompressed, open_archive
 from bake.engine.embedded.draft import Draft
 from bake.engine.embedded.resolve import join
 from bake.errors import Diagnostic, StepError
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
 
 MOST_ENTRIES = 4_000_000
-MOST_BYTES = 256 << 30
 MOST_PATH = 4095
 _XATTR = "SCHILY.xattr."
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
@@ -76,9 +75,9 @@ class Extraction:
             count = 0
             while member is not None:
                 count += 1
-                self._bytes += max(member.size, 0)
-                if count > MOST_ENTRIES or self._bytes > MOST_BYTES:
-                    raise _unsafe("archive", "is too large")
+                self._bytes += member.size
+                if count > MOST_ENTRIES or not 0 <= member.size <= MOST_BYTES or self._bytes > MOST_BYTES:
+                    raise _unsafe("the archive", "is too large")
                 self._member(archive, member)
                 archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
                 member = archive.next()
