@@ -5,8 +5,12 @@ No logic, and nothing is imported before it is needed.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
+
+COMPLETE = "_BAKE_COMPLETE"
+"""The variable by which a shell's completion script calls us."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -16,6 +20,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         from bake.cli.group import root
 
         return int(root.main(list(sys.argv[1:] if argv is None else argv), "bake", standalone_mode=False) or 0)
+    except SystemExit as exit:  # click ends so after completing for a shell, and when nobody reads the output
+        from bake.cli.exits import READER_GONE
+
+        return int(exit.code or 0) if COMPLETE in os.environ else READER_GONE
     except BaseException as exception:
         from bake.cli.errors import failures, show
 
@@ -34,8 +42,6 @@ def _write_anything() -> None:
 
 def _flush() -> None:
     """Flushes now, so that a reader that has gone (`bake list | head -1`) is no error while the interpreter ends."""
-    import os
-
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()

@@ -34,13 +34,14 @@ def completion(shell: str | None) -> None:
 
     from click.shell_completion import get_completion_class
 
+    from bake.cli import COMPLETE
     from bake.cli.group import root
 
     name = shell or os.path.basename(os.environ.get("SHELL", ""))
     kind = get_completion_class(name) if name in SHELLS else None
     if kind is None:
         raise click.UsageError(f"name a shell: {', '.join(SHELLS)}", click.get_current_context())
-    click.echo(kind(root, {}, "bake", "_BAKE_COMPLETE").source())
+    click.echo(kind(root, {}, "bake", COMPLETE).source())
 
 
 @click.command("help")

@@ -22,6 +22,18 @@ def assignment(text: str) -> tuple[str, str]:
     return name, value
 
 
+def report_file(name: str) -> str:
+    """A file that a report can be written to; what cannot be written is said before the work, not after it."""
+    from pathlib import Path
+
+    path = Path(name)
+    if path.suffix != ".json":
+        raise click.BadParameter(f"a report is FILE.json, not '{name}'")
+    if not path.parent.is_dir():
+        raise click.BadParameter(f"there is no directory '{path.parent}'")
+    return name
+
+
 def _option(*names: str, help: str, **details: Any) -> click.Option:
     return click.Option(names, help=help, **details)
 
@@ -55,7 +67,7 @@ VIEW = (
     _option(
         "--progress", type=click.Choice(PROGRESS), default="auto", show_default=True, help="How progress is shown."
     ),
-    _option("--report", "reports", metavar="FILE", multiple=True, help="Write the report as JSON."),
+    _option("--report", "reports", type=report_file, metavar="FILE.json", multiple=True, help="Write the report."),
 )
 
 

@@ -10,8 +10,6 @@ from pathlib import Path
 from time import monotonic
 from typing import Protocol
 
-import click
-
 from bake.cli.defect import Defect
 from bake.cli.errors import failures, show
 from bake.cli.interrupt import run_async
@@ -45,7 +43,6 @@ class View:
 
 def tell(work: Callable[[Emit], Awaitable[Result]], view: View) -> int:
     """Runs `work`, shows it, writes the reports, whatever happens; returns the exit code."""
-    _check(view.reports)
     telling = Telling(renderer_for(view.progress, sys.stderr, os.environ))
     raised: tuple[BaseException, ...] = ()
     errors: tuple[BakeError, ...] = ()
@@ -119,16 +116,6 @@ class Telling:
             "cancelled" if any(isinstance(e, Interrupted) for e in errors) else "failed" if errors else "ok"
         )
         return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self._started, 4))
-
-
-def _check(reports: Sequence[str]) -> None:
-    """What cannot be written is said before the work, not after it."""
-    for name in reports:
-        path = Path(name)
-        if path.suffix != ".json":
-            raise click.BadParameter(f"a report is FILE.json, not '{name}'", param_hint="'--report'")
-        if not path.parent.is_dir():
-            raise click.BadParameter(f"there is no directory '{path.parent}'", param_hint="'--report'")
 
 
 def _write(report: Report, view: View) -> None:
