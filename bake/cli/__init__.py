@@ -44,8 +44,9 @@ def _flush() -> None:
     """Flushes now, so that a reader that has gone (`bake list | head -1`) is no error while the interpreter ends."""
     for stream in (sys.stdout, sys.stderr):
         try:
-            stream.flush()
-        except (BrokenPipeError, ValueError):
+            if stream is not None:  # `>&-` leaves none
+                stream.flush()
+        except (OSError, ValueError):
             nothing = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nothing, stream.fileno())
             os.close(nothing)

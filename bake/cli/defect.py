@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bake.cli.exits import DEFECT
@@ -35,6 +35,11 @@ def _named(exception: BaseException) -> str:
     return f"{type(exception).__name__}: {lines[0][:200]}" if lines else type(exception).__name__
 
 
+def _without_values(words: Sequence[str]) -> str:
+    """The command line; what was set to what may be secret."""
+    return " ".join(f"{word.partition('=')[0]}=…" if "=" in word else word for word in words)
+
+
 def _keep(trace: str, environment: Mapping[str, str]) -> Path | None:
     """Writes the trace under `$XDG_STATE_HOME/bake`, else in the directory for temporary files; None if neither can."""
     import tempfile
@@ -42,7 +47,7 @@ def _keep(trace: str, environment: Mapping[str, str]) -> Path | None:
 
     from bake import __version__
 
-    head = f"bake {__version__}, Python {sys.version.split()[0]}, {platform()}\n{' '.join(sys.argv)}\n\n"
+    head = f"bake {__version__}, Python {sys.version.split()[0]}, {platform()}\n{_without_values(sys.argv)}\n\n"
     home = Path(environment.get("XDG_STATE_HOME") or Path(environment.get("HOME") or "/nonexistent", ".local", "state"))
     for directory in (home / "bake", Path(tempfile.gettempdir())):
         try:

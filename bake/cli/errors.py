@@ -23,6 +23,7 @@ _HOST = {
     errno.EROFS: ("read-only", "the file system is read-only", None),
     errno.EMFILE: ("open-files", "too many open files", "raise the limit (`ulimit -n`) or use fewer jobs (-j)"),
     errno.ENFILE: ("open-files", "this host has too many open files", None),
+    errno.EIO: ("io-error", "the device reports an input/output error", None),
     errno.ENOMEM: ("memory", "out of memory", "use fewer jobs (-j)"),
 }
 
@@ -45,9 +46,10 @@ def show(errors: Sequence[BakeError]) -> int:
 
     found = list(_once(diagnostic for error in errors for diagnostic in error.diagnostics))
     try:
-        sys.stderr.write(render(found, style_for(sys.stderr, os.environ)))
-        sys.stderr.flush()
-    except (BrokenPipeError, ValueError):
+        if sys.stderr is not None:
+            sys.stderr.write(render(found, style_for(sys.stderr, os.environ)))
+            sys.stderr.flush()
+    except (OSError, ValueError):  # nobody is there to be told
         pass
     return max((error.exit_code for error in errors), default=0)
 
@@ -73,7 +75,7 @@ def _failure(exception: BaseException) -> BakeError:
     if isinstance(exception, BakeError):
         return exception
     if isinstance(exception, KeyboardInterrupt | click.Abort):
-        return Interrupted(Diagnostic("interrupted", "interrupted"))
+        return Interrupted(())  # who did it knows
     if isinstance(exception, BrokenPipeError):
         return ReaderGone(())
     if isinstance(exception, click.ClickException):

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 import anyio
 
-from bake.errors import Diagnostic, Interrupted
+from bake.errors import Interrupted
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _T = TypeVar("_T")
@@ -28,7 +28,7 @@ def run_async(
     async def main() -> _T:
         with anyio.CancelScope() as scope, _signals(scope, on_first, on_second):
             return await work()
-        raise Interrupted(Diagnostic("interrupted", "interrupted"))
+        raise Interrupted(())
 
     return anyio.run(main, backend="asyncio")
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from time import monotonic
 from typing import TextIO
 
@@ -57,6 +58,7 @@ class TtyRenderer:
         self._display: LiveDisplay | None = None
         self._thread: threading.Thread | None = None
         self._trouble: Exception | None = None
+        self._gone = False
 
     def event(self, event: Event) -> None:
         with self._lock:
@@ -70,15 +72,16 @@ class TtyRenderer:
             self._start()
 
     def close(self) -> None:
-        """Raises what went wrong while drawing, if anything did."""
+        """Raises what went wrong while drawing, unless it was that the terminal has gone."""
         self._stop.set()
         if self._thread is not None:
             self._thread.join()
             self._thread = None
         display, self._display = self._display, None
-        if display is not None and self._trouble is None:
-            self._draw_on(display)
-            display.stop()
+        if display is not None and self._trouble is None and not self._gone:
+            with suppress(OSError):
+                self._draw_on(display)
+                display.stop()
         trouble, self._trouble = self._trouble, None
         if trouble is not None:
             raise trouble
@@ -119,6 +122,8 @@ class TtyRenderer:
         try:
             while not self._stop.wait(_PERIOD):
                 self._draw_on(display)
+        except OSError:  # the terminal has gone: nobody looks any more
+            self._gone = True
         except Exception as trouble:
             self._trouble = trouble
 
