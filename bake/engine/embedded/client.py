@@ -45,9 +45,9 @@ class EmbeddedEngine:
 
     name = "embedded"
 
-    def __init__(self, store: Store, fetch: Fetch, sandbox: str = "") -> None:
+    def __init__(self, store: Store, fetch: Fetch, sandbox: str | None = None) -> None:
         self.store = store
-        self._sandbox = sandbox
+        self._sandbox = sandbox or ""
         self._helper: Helper | None = None
         self._home: Path | None = None
         self._starting = anyio.Lock()

@@ -37,7 +37,7 @@ from bake.engine.embedded.wire import Call, Cancel, FromHelper, Log, Reply, ToHe
 from bake.engine.embedded.workspace import Workspace
 from bake.ports import Sandbox
 
-_MOST_WAITING = 8 << 20
+_MOST_WAITING = 4 << 20
 """Bytes of messages that wait for bake to read them; beyond, lines of output are counted instead of sent."""
 
 FindSandbox = Callable[[], Awaitable[Sandbox]]
