@@ -9,6 +9,7 @@ from bake.events import (
     BlobFinished,
     Event,
     RunFinished,
+    RunStarted,
     StepFinished,
     StepReport,
     TargetFinished,
@@ -40,6 +41,7 @@ class Ending:
     """A fold over a run; its memory grows with the number of targets, not of steps."""
 
     def __init__(self) -> None:
+        self._begun = False
         self._steps: Counter[str] = Counter()
         self._of_target: dict[str, Counter[str]] = {}
         self._targets: dict[str, TargetReport] = {}
@@ -47,7 +49,9 @@ class Ending:
         self._bytes: Counter[str] = Counter()
 
     def event(self, event: Event) -> None:
-        if isinstance(event, StepFinished):
+        if isinstance(event, RunStarted):
+            self._begun = True
+        elif isinstance(event, StepFinished):
             self._steps[event.step.status] += 1
             for target in event.step.targets:
                 self._of_target.setdefault(target, Counter())[event.step.status] += 1
@@ -61,11 +65,13 @@ class Ending:
                 found["bytes"] += event.bytes
 
     def text(self, end: RunFinished, width: int | None, style: Style) -> str:
-        """The table, the transfers and one line that says it all."""
+        """A blank line, the table, the transfers and one line that says it all; "" for a run that never began."""
+        if not self._begun:
+            return ""
         rows = [self._row(name, target, width) for name, target in self._targets.items()]
         word, meaning = _OUTCOMES[end.outcome]
         last = f"{style.paint(meaning, word)} {seconds(end.duration_s)}{self._told_steps()}\n"
-        return table(_COLUMNS, rows, width, style) + self._transfers() + last
+        return "\n" + table(_COLUMNS, rows, width, style) + self._transfers() + last
 
     def _row(self, name: str, target: TargetReport, width: int | None) -> tuple[str, ...]:
         steps = step_counts(self._of_target.get(name, Counter()))

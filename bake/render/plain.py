@@ -94,7 +94,7 @@ class PlainRenderer:
                 return render_info(event.diagnostic, self._style) if event.diagnostic.severity != "error" else ""
             case RunFinished():
                 ended = self._ending.text(event, columns(self._stream), self._style)
-                return "\n".join([self._suspend(), *self._failures, ended])
+                return self._suspend() + "".join(f"\n{failed}" for failed in self._failures) + ended
         return ""
 
     # Which step is live

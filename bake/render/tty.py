@@ -38,7 +38,7 @@ _NARROWEST = 10
 
 
 class TtyRenderer:
-    """See the module. Drawing starts with the first event and ends with `RunFinished` or `close`."""
+    """See the module. Drawing starts at once and ends with `RunFinished` or `close`."""
 
     def __init__(self, stream: TextIO, environment: Mapping[str, str], clock: Callable[[], float] = monotonic) -> None:
         self._stream = stream
@@ -59,6 +59,7 @@ class TtyRenderer:
         self._thread: threading.Thread | None = None
         self._trouble: Exception | None = None
         self._gone = False
+        self._start()
 
     def event(self, event: Event) -> None:
         with self._lock:
@@ -68,8 +69,6 @@ class TtyRenderer:
             self._tell(event)
         if isinstance(event, RunFinished):
             self.close()
-        elif self._thread is None and not self._stop.is_set():
-            self._start()
 
     def close(self) -> None:
         """Raises what went wrong while drawing, unless it was that the terminal has gone."""
@@ -102,7 +101,7 @@ class TtyRenderer:
                 if event.diagnostic.severity != "error":
                     self._above.append(render_info(event.diagnostic, self._style))
             case RunFinished():
-                self._above.append("\n" + self._ending.text(event, self._columns(), self._style))
+                self._above.append(self._ending.text(event, self._columns(), self._style))
 
     def _columns(self) -> int:
         return max(_NARROWEST, terminal_size(self._stream)[0])
