@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import monotonic
 from uuid import uuid4
 
@@ -137,8 +138,10 @@ class _Run:
         secrets = Secrets(session.environment)
         store = session.store
 
-        def blob(digest: str):  # type: ignore[no-untyped-def]
-            return store.blobs.path(digest)
+        def blob(digest: str) -> Path:
+            path = store.blobs.path(digest)
+            assert path is not None, "gather has downloaded it"
+            return path
 
         tasks = Tasks(plan, facts, blob, secrets.secret, secrets.ssh)
         settings = Settings(session.jobs, session.options.keep_going, order_edges(plan))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,11 +12,11 @@ from bake.app.options import Options
 from bake.errors import Diagnostic, InputError, Source
 from bake.oci.platform import Platform, parse_platform
 from bake.settings import Settings, read_settings, settings_path
-from bake.store import open_store
+from bake.store import DiskStore, open_store
 
 if TYPE_CHECKING:
     from bake.app.fetching import Fetcher
-    from bake.ports import Engine, Store
+    from bake.engine.embedded.client import EmbeddedEngine
     from bake.registry.client import Registry
 
 
@@ -26,6 +26,7 @@ class Session:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.environment: Mapping[str, str] = options.environment or os.environ
+        self.notice: Callable[[str], None] = lambda _line: None
 
     @cached_property
     def settings(self) -> Settings:
@@ -34,19 +35,24 @@ class Session:
         return read_settings(source, self.environment, os.cpu_count() or 2)[0]
 
     @cached_property
-    def store(self) -> Store:
+    def store(self) -> DiskStore:
         return open_store(Path(self.settings.store))
 
     @cached_property
     def registry(self) -> Registry:
         from bake.registry.client import Registry
+        from bake.registry.credentials import default_sources
         from bake.registry.hosts import HostSettings, default_hosts
 
         rows = {
             host: HostSettings(row.insecure, (Path(row.ca),) if row.ca else (), mirrors=row.mirrors)
             for host, row in self.settings.registries.items()
         }
-        return Registry(default_hosts(rows, self.environment))
+        return Registry(
+            default_hosts(rows, self.environment),
+            default_sources(self.environment),
+            notice=lambda line: self.notice(line),
+        )
 
     @cached_property
     def fetcher(self) -> Fetcher:
@@ -55,7 +61,7 @@ class Session:
         return Fetcher(self.store, lambda: self.registry)
 
     @cached_property
-    def engine(self) -> Engine:
+    def engine(self) -> EmbeddedEngine:
         name = self.options.engine or self.settings.engine
         if name != "embedded":
             hint = "use --engine embedded; the BuildKit engine comes with a later version"

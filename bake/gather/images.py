@@ -65,7 +65,8 @@ async def _current(
         digest = await source.digest_of(reference)
     except RemoteError as error:
         last = files.fact("tag", name)
-        if last is None or pull:
+        unreachable = any(d.code == "registry-unreachable" for d in error.diagnostics)
+        if last is None or pull or not unreachable:
             raise
         message = f"{name} could not be looked up ({error}); the digest known last is used"
         warn(Diagnostic("offline", message, severity="warning", hint="--pull makes this an error"))

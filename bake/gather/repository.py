@@ -5,30 +5,29 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Mapping
 
-_NAMES = ("sha", "short", "branch", "tag", "dirty", "time")
-
 
 def git_facts(directory: str) -> Mapping[str, str]:
-    """`sha short branch tag dirty time`; all "" outside of a repository or without git. `dirty` is `true` or `false`.
+    """`sha short branch tag dirty time`, those that there are; none outside of a repository or without git.
 
-    `tag` is the one that points at the commit, `time` the committer time in unix seconds.
+    `dirty` is `true` or `false`; `tag` is the one that points at the commit, `time` the committer's, RFC 3339.
     """
     status = _git(directory, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
     if status is None:
-        return dict.fromkeys(_NAMES, "")
+        return {}
     heads = dict(line[2:].split(" ", 1) for line in status.splitlines() if line.startswith("# branch."))
     sha = heads.get("branch.oid", "")
     sha = "" if sha == "(initial)" else sha
     branch = heads.get("branch.head", "")
     dirty = any(not line.startswith("#") for line in status.splitlines())
-    return {
+    facts = {
         "sha": sha,
         "short": sha[:7],
         "branch": "" if branch == "(detached)" else branch,
         "tag": (_git(directory, "describe", "--tags", "--exact-match") or "").strip() if sha else "",
         "dirty": "true" if dirty else "false",
-        "time": (_git(directory, "log", "-1", "--format=%ct") or "").strip() if sha else "",
+        "time": (_git(directory, "log", "-1", "--format=%cI") or "").strip() if sha else "",
     }
+    return {name: value for name, value in facts.items() if value}
 
 
 def _git(directory: str, *args: str) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bake.plan.step import Ambient, Operation, Origin, Step, StepId, make_step
+from bake.plan.step import NO_AMBIENT, Ambient, Operation, Origin, Step, StepId, make_step
 
 
 class Graph:
@@ -17,7 +17,7 @@ class Graph:
         op: Operation,
         inputs: tuple[StepId, ...] = (),
         platform: str = "",
-        ambient: Ambient = Ambient(),
+        ambient: Ambient = NO_AMBIENT,
         uncached: bool = False,
     ) -> StepId:
         """The id of the step with this operation on these inputs; added if it is new."""

@@ -198,6 +198,9 @@ class Ambient:
     host_addresses: tuple[tuple[str, str], ...] = ()
 
 
+NO_AMBIENT = Ambient()
+
+
 @dataclass(frozen=True, slots=True)
 class Step:
     """One node of the graph. `inputs` order is the operation's; `platform` is `os/arch[/variant]`."""
@@ -206,7 +209,7 @@ class Step:
     op: Operation
     inputs: tuple[StepId, ...]
     platform: str
-    ambient: Ambient = field(default=Ambient(), compare=False)
+    ambient: Ambient = field(default=NO_AMBIENT, compare=False)
     uncached: bool = False
     """Run even on a hit (`--no-cache`, `no-cache-filter`)."""
 
@@ -219,7 +222,7 @@ def make_step(
     op: Operation,
     inputs: tuple[StepId, ...] = (),
     platform: str = "",
-    ambient: Ambient = Ambient(),
+    ambient: Ambient = NO_AMBIENT,
     uncached: bool = False,
 ) -> Step:
     """A step with its structural id. Equal operations on equal inputs have equal ids on every machine."""

@@ -1,0 +1,107 @@
+"""The spec of a command: found, read with what it includes, and resolved for what was asked."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from glob import glob
+from pathlib import Path
+
+from bake.app.session import Session
+from bake.errors import Diagnostic, InputError, Source
+from bake.spec.request import Request
+from bake.spec.resolve import Resolved, resolve
+from bake.spec.target import Target
+from bake.spec.workspace import FileGlob, NeedFiles, Spec
+from bake.spec.workspace import load as load_spec
+
+FILE = "bake.toml"
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """`root`: the directory of the spec; `targets`: what was asked for, by name, in declaration order."""
+
+    root: str
+    resolved: Resolved
+    targets: dict[str, Target]
+
+    @property
+    def siblings(self) -> Resolved:
+        """What the compiler asks for other targets."""
+        return self.resolved
+
+
+def load(session: Session, names: Sequence[str] | None = None) -> Loaded:
+    """Raises InputError with everything that is wrong. `names` None takes those of the options."""
+    options = session.options
+    path = find(options.directory, options.file)
+    spec = read(path)
+    request = Request(
+        names=tuple(options.names if names is None else names),
+        variables=options.vars,
+        environment=session.environment,
+        profiles=options.profiles,
+        overrides=options.sets,
+        git=lambda: _git(spec.directory),
+        platform=str(session.platform),
+    )
+    resolved = resolve(spec, request)
+    targets = {name: resolved.target(name) for name in resolved.requested}
+    return Loaded(spec.directory, resolved, targets)
+
+
+def find(directory: str, file: str | None) -> Path:
+    """The spec's file: the given one, else `bake.toml` here or in the nearest directory above."""
+    start = Path(os.path.abspath(directory))
+    if file is not None:
+        path = start / file
+        if path.is_file():
+            return path
+        raise InputError(Diagnostic("no-spec", f"there is no file {file}", hint="check -f"))
+    for place in (start, *start.parents):
+        if (place / FILE).is_file():
+            return place / FILE
+    message = f"there is no {FILE} in {start} or above"
+    raise InputError(Diagnostic("no-spec", message, hint="name one with -f FILE"))
+
+
+def read(path: Path) -> Spec:
+    """The file at `path` with all that it includes."""
+    texts: dict[str, Source] = {}
+    matches: dict[FileGlob, Sequence[str]] = {}
+    while True:
+        result = load_spec(str(path), texts, matches)
+        if isinstance(result, Spec):
+            return result
+        _answer(result, path.parent, texts, matches)
+
+
+def _answer(needs: NeedFiles, root: Path, texts: dict[str, Source], matches: dict[FileGlob, Sequence[str]]) -> None:
+    for query in needs.globs:
+        found = glob(query.pattern, root_dir=query.directory, recursive=True)
+        matches[query] = [os.path.join(query.directory, name) for name in found]
+    for name in needs.paths:
+        texts[name] = Source(_shown(name, root), _text(name))
+
+
+def _text(name: str) -> str:
+    try:
+        return Path(name).read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(Diagnostic("not-utf8", f"{name} is not UTF-8 text")) from None
+    except OSError as error:
+        raise InputError(Diagnostic("unreadable-file", f"cannot read {name}: {error.strerror}")) from None
+
+
+def _shown(name: str, root: Path) -> str:
+    """As a user in the working directory would call it."""
+    shown = os.path.relpath(name)
+    return shown if not shown.startswith("../..") else os.path.relpath(name, root)
+
+
+def _git(directory: str) -> dict[str, str]:
+    from bake.gather.repository import git_facts
+
+    return dict(git_facts(directory))

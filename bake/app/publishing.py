@@ -1,0 +1,78 @@
+"""`bake push`: what the last build of each target made goes to its registries; nothing is built."""
+
+from __future__ import annotations
+
+from time import monotonic
+from uuid import uuid4
+
+from bake.app.building import BuildResult, Emit
+from bake.app.delivery import Delivery, job_of
+from bake.app.loading import Loaded, load
+from bake.app.options import Options
+from bake.app.results import Built, decode, name_of
+from bake.app.session import Session
+from bake.errors import BakeError, Diagnostic, InputError
+from bake.events import Metadata, RunFinished, RunStarted, TargetFinished, TargetReport
+from bake.plan.compile import platforms_of
+from bake.render.report import ReportFold
+from bake.spec.target import Target
+
+
+async def push(options: Options, on_event: Emit) -> BuildResult:
+    """Raises InputError when a target was never built or has no tags."""
+    fold, started = ReportFold(), monotonic()
+
+    def emit(event: object) -> None:
+        fold.event(event)  # type: ignore[arg-type]
+        on_event(event)  # type: ignore[arg-type]
+
+    with Session(options) as session:
+        loaded = load(session)
+        records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
+        emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
+        errors: list[BakeError] = []
+        delivery = Delivery(session.store, session.engine, session.fetcher, lambda: session.registry, emit)
+        try:
+            for name, rows in records.items():
+                job = job_of(loaded.targets[name], True)
+                if job is not None:
+                    await delivery.send(job, [(row.image(), row.states) for row in rows])
+            done = await delivery.commit()
+        except BakeError as error:
+            errors.append(error)
+            done = getattr(error, "done", None)
+        finally:
+            await session.engine.close()
+        published = {tag.target for tag in done.tags} if done is not None else set()
+        for name in records:
+            emit(TargetFinished(name=name, target=_report(loaded.targets[name], delivery, name in published)))
+        code = max((error.exit_code for error in errors), default=0)
+        outcome = "failed" if errors else "ok"
+        emit(RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - started, 4)))  # type: ignore[arg-type]
+        return BuildResult(fold.report(), tuple(errors))
+
+
+def _records(session: Session, loaded: Loaded, target: Target) -> list[Built]:
+    if not target.tags:
+        message = f"target '{target.name}' has no tags, so there is nowhere to push it to"
+        raise InputError(Diagnostic("no-tags", message, target.span(""), "add `tags`"))
+    found: list[Built] = []
+    for platform in platforms_of(target, session.platform):
+        data = session.store.results.load(name_of(loaded.root, target.name, str(platform)))
+        if data is None:
+            message = f"target '{target.name}' was not built for {platform} yet"
+            raise InputError(Diagnostic("not-built", message, target.span(""), f"bake {target.name}"))
+        found.append(decode(data))
+    return found
+
+
+def _report(target: Target, delivery: Delivery, published: bool) -> TargetReport:
+    done = delivery.delivered.get(target.name)
+    return TargetReport(
+        status="unchanged" if published else "failed",
+        platforms=dict(done.platforms) if done else {},
+        digest=done.root.digest if done else "",
+        tags=target.tags,
+        published=published,
+        metadata=Metadata(size=done.size if done else 0),
+    )
