@@ -1,117 +1,116 @@
-"""The index's one connection of this process, safe to use from several threads; SQLite's refusals become HostErrors.
+"""The one connection that a process has to the index: any thread may use it, one at a time.
 
-WAL with synchronous=NORMAL: what is committed survives the death of any process at any instant. A power failure may
-lose the last commits, never the consistency of the index.
+WAL with `synchronous=NORMAL`: a transaction survives the death of the process, and a power loss once something after it
+was made durable, as the log is synced as a whole and in order. `write_durably` is for what must survive at return.
 """
 
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from threading import RLock
 from typing import Any
 
-from bake.errors import Diagnostic, HostError
-from bake.store.schema import STEPS
+from bake.store.schema import migrate
+from bake.store.trouble import mapped, sqlite_trouble
 
-_WAIT_MS = 60_000
+_BUSY_S = 20.0
+_ATTEMPTS = 3
+"""SQLite itself waits `_BUSY_S`; some conflicts (recovery after a death) it reports at once: tried again."""
+
+Row = tuple[Any, ...]
 
 
 class Database:
-    """Statements run one at a time; `transaction` groups several."""
+    """Opened at construction. Raises HostError for what SQLite refuses, here and in every method."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, root: Path) -> None:
+        self._root = root
         self._lock = RLock()
-        self._depth = 0
-        with self._mapped():
-            self._connection = sqlite3.connect(
-                path, timeout=_WAIT_MS / 1000, isolation_level=None, check_same_thread=False
-            )
-            self._connection.execute("PRAGMA journal_mode=WAL")
-            self._connection.execute("PRAGMA synchronous=NORMAL")
-            self._migrate()
-
-    def _migrate(self) -> None:
-        version = self._version()
-        if version == len(STEPS):
-            return
-        if version > len(STEPS):
-            message = f"the store {self.path.parent} was made by a newer bake"
-            raise HostError(
-                Diagnostic("newer-store", message, hint="update bake, or set BAKE_STORE to another directory")
-            )
-        with self.transaction():
-            for number in range(self._version(), len(STEPS)):
-                for statement in filter(str.strip, STEPS[number].split(";")):
-                    self._connection.execute(statement)
-            self._connection.execute(f"PRAGMA user_version={len(STEPS)}")
-
-    def _version(self) -> int:
-        found: int = self._connection.execute("PRAGMA user_version").fetchone()[0]
-        return found
-
-    def all(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        with self._lock, self._mapped():
-            return self._connection.execute(sql, values).fetchall()
-
-    def one(self, sql: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        with self._lock, self._mapped():
-            found: tuple[Any, ...] | None = self._connection.execute(sql, values).fetchone()
-            return found
-
-    def run(self, sql: str, values: Sequence[Any] = ()) -> None:
-        with self._lock, self._mapped():
-            self._connection.execute(sql, values)
-
-    def many(self, sql: str, rows: Sequence[Sequence[Any]]) -> None:
-        if rows:
-            with self.transaction(), self._mapped():
-                self._connection.executemany(sql, rows)
-
-    @contextmanager
-    def transaction(self) -> Iterator[None]:
-        """All or nothing; may be nested."""
-        with self._lock, self._mapped():
-            if self._depth == 0:
-                self._connection.execute("BEGIN IMMEDIATE")
-            self._depth += 1
+        self._writes = 0
+        self._loose = False  # something was committed that a power loss may take
+        self._closed = False
+        with mapped(root):
+            self._connection = sqlite3.connect(path, _BUSY_S, isolation_level=None, check_same_thread=False)
             try:
-                yield
+                self._connection.execute("PRAGMA foreign_keys = ON")
+                self._connection.execute("PRAGMA synchronous = NORMAL")
+                migrate(self._connection, root)
             except BaseException:
-                self._depth -= 1
-                if self._depth == 0:
-                    with suppress(sqlite3.Error):
-                        self._connection.execute("ROLLBACK")
+                self._connection.close()
                 raise
-            self._depth -= 1
-            if self._depth == 0:
-                self._connection.execute("COMMIT")
+
+    def one(self, sql: str, *values: object) -> Row | None:
+        """The first row."""
+        rows = self.all(sql, values)
+        return rows[0] if rows else None
+
+    def all(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """All rows."""
+        try:
+            with self._lock:
+                return self._connection.execute(sql, values).fetchall()
+        except sqlite3.Error as error:
+            raise sqlite_trouble(error, self._root) from error
+
+    def write(self) -> AbstractContextManager[sqlite3.Connection]:
+        """A transaction, alone among all processes: what is done to files inside is done under its lock as well."""
+        return self._transaction("NORMAL")
+
+    def write_durably(self) -> AbstractContextManager[sqlite3.Connection]:
+        """As `write`; at its end all that was ever committed is on the disk."""
+        return self._transaction("FULL")
+
+    def version(self) -> tuple[int, int]:
+        """Another value after every write, by this process or another."""
+        row = self.one("PRAGMA data_version")
+        return (row[0] if row else 0, self._writes)
+
+    def flush(self) -> None:
+        """Makes durable what was committed."""
+        if self._loose:
+            with self.write_durably() as connection:
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('flushed', ?)", (time.time(),))
 
     def close(self) -> None:
-        with self._lock:
+        """A second call does nothing."""
+        with self._lock, mapped(self._root):
+            self._closed = True
             self._connection.close()
 
+    @property
+    def closed(self) -> bool:
+        return self._closed
+
     @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise _refusal(self.path, error) from error
+    def _transaction(self, synchronous: str) -> Iterator[sqlite3.Connection]:
+        with self._lock, mapped(self._root):
+            connection, before = self._connection, self._connection.total_changes
+            connection.execute(f"PRAGMA synchronous = {synchronous}")
+            self._begin()
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+            finally:
+                self._writes += 1
+            if synchronous == "FULL":
+                self._loose = False
+            elif connection.total_changes != before:
+                self._loose = True
 
-
-def _refusal(path: Path, error: sqlite3.Error) -> HostError:
-    text, store = str(error), path.parent
-    if "full" in text:
-        return HostError(
-            Diagnostic("disk-full", f"no space is left for the store {store}", hint="free some, or prune it")
-        )
-    if "readonly" in text or "unable to open" in text:
-        hint = "set BAKE_STORE to a directory that you may write"
-        return HostError(Diagnostic("store-readonly", f"the store {store} cannot be written: {text}", hint=hint))
-    if "malformed" in text or "not a database" in text:
-        hint = f"move {store} away; the next build makes a new one"
-        return HostError(Diagnostic("store-damaged", f"the index of the store {store} is damaged: {text}", hint=hint))
-    return HostError(Diagnostic("store-failed", f"the index of the store {store} failed: {text}"))
+    def _begin(self) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                return
+            except sqlite3.OperationalError as error:
+                if not error.sqlite_errorname.startswith("SQLITE_BUSY") or attempt == _ATTEMPTS:
+                    raise
+                time.sleep(0.01 * attempt)

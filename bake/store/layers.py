@@ -1,200 +1,215 @@
-"""States and their layers (`ports.Layers`): rows of the index, directories below `layers/`.
+"""States and their layers: a directory moved in, then its row, both under the index's write lock.
 
-A directory gets its place by rename before its row is written, so at any instant of death a row's directory is there.
-Files are not fsynced one by one: after a power failure `verify` tells what is damaged (DESIGN §3).
+So a row's directory is always there, and a directory without a row belongs to nobody (sweep.py). A state names a tree
+(a directory); aliases share one, and with it the diff id and the blobs.
 """
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Sequence
 from pathlib import Path
 from shutil import rmtree
-from typing import Any
 
 import msgspec
 
 from bake.errors import Diagnostic, HostError
 from bake.oci.model import Descriptor
-from bake.plan.listing import decode, listing_digest
-from bake.plan.tree import SCRATCH, Listing, StateId, Tree, stack, state_of_digest, state_of_images
+from bake.plan.listing import listing_digest
+from bake.plan.tree import SCRATCH, Listing, StateId, Tree, state_of_digest, state_of_images
 from bake.ports import Layer
+from bake.store.blobs import BlobDirectory
 from bake.store.database import Database
-from bake.store.scratches import Scratches
+from bake.store.owner import Owner
+from bake.store.rows import CHAIN, NOTHING, ONE, blobs_of, layer_of, parent_of, sources_of
+from bake.store.trees import Trees, read_listing
+from bake.store.trouble import mapped
 
-_COLUMNS = "state, parent, tree, created, diff_id, blobs, sources, size"
-_MOST_TREES = 16
+_MOST_CHAINS = 1000
 
 
-class SqlLayers:
-    """See `ports.Layers` for the guarantees."""
+class LayerTable:
+    """See ports.Layers."""
 
-    def __init__(self, database: Database, root: Path, scratches: Scratches) -> None:
-        self._database = database
+    def __init__(self, root: Path, database: Database, owner: Owner, blobs: BlobDirectory, boot: str) -> None:
+        self._directory = root / "layers"
         self._root = root
-        self._scratches = scratches
-        self._trees: dict[StateId, Tree] = {}
-        self._selections: dict[tuple[StateId, str], str] = {}
+        self._database = database
+        self._owner = owner
+        self._blobs = blobs
+        self._boot = boot
+        self._trees = Trees(root)
+        self._chains: dict[StateId, tuple[Layer, ...]] = {}
+        self._chains_of = (-1, -1)
+
+    # Reading
 
     def layer(self, state: StateId) -> Layer | None:
-        row = self._database.one(f"SELECT {_COLUMNS} FROM layers WHERE state = ?", (state,))
-        return self._layer(row) if row else None
-
-    def _layer(self, row: tuple[Any, ...]) -> Layer:
-        state, parent, tree, created, diff_id, blobs, sources, size = row
-        return Layer(
-            state=state,
-            parent=parent,
-            directory=self._root / tree if tree else None,
-            created=created,
-            diff_id=diff_id,
-            blobs=msgspec.msgpack.decode(blobs, type=tuple[Descriptor, ...]),
-            sources=msgspec.msgpack.decode(sources, type=tuple[str, ...]),
-            size=size,
-        )
+        row = self._database.one(ONE, state)
+        return layer_of(row, self._directory) if row is not None else None
 
     def chain(self, state: StateId) -> tuple[Layer, ...]:
-        found: list[Layer] = []
-        while state != SCRATCH:
-            layer = self.layer(state)
-            if layer is None:
-                message = f"the layer {state[:12]} is gone from the store"
-                raise HostError(Diagnostic("lost-layer", message, hint="build again with --no-cache"))
-            found.append(layer)
-            state = layer.parent
-        return tuple(reversed(found))
+        if state == SCRATCH:
+            return ()
+        version = self._database.version()
+        if version != self._chains_of or len(self._chains) > _MOST_CHAINS:
+            self._chains, self._chains_of = {}, version
+        found = self._chains.get(state)
+        if found is None:
+            found = tuple(layer_of(row, self._directory) for row in self._database.all(CHAIN, (state,)))
+            if not found:
+                raise lost(state)
+            self._chains[state] = found
+        return found
+
+    def tree(self, state: StateId) -> Tree | None:
+        return self._trees.of(self.chain(state))
 
     def listing(self, state: StateId) -> Listing | None:
         layer = self.layer(state)
-        return self._read(layer) if layer is not None and layer.directory is not None else None
+        return None if layer is None or layer.directory is None else read_listing(layer.directory, self._root)
 
-    def _read(self, layer: Layer) -> Listing:
-        assert layer.directory is not None
-        try:
-            return decode((layer.directory / "listing").read_bytes())
-        except (OSError, msgspec.DecodeError):
-            message = f"the listing of the layer {layer.state[:12]} cannot be read"
-            raise HostError(Diagnostic("damaged-layer", message, hint="run bake cache verify")) from None
+    def selection(self, state: StateId, selector: str) -> str | None:
+        row = self._database.one("SELECT digest FROM selections WHERE state = ? AND selector = ?", state, selector)
+        return row[0] if row is not None else None
 
-    def tree(self, state: StateId) -> Tree | None:
-        if state in self._trees:
-            return self._trees[state]
-        layers = self.chain(state)
-        if any(layer.directory is None for layer in layers):
-            return None
-        tree = stack([self._read(layer) for layer in layers])
-        if len(self._trees) >= _MOST_TREES:
-            del self._trees[next(iter(self._trees))]
-        self._trees[state] = tree
-        return tree
+    def remember_selection(self, state: StateId, selector: str, digest: str) -> None:
+        with self._database.write() as connection:
+            connection.execute("INSERT OR REPLACE INTO selections VALUES (?, ?, ?)", (state, selector, digest))
+
+    # Making
 
     def scratch(self) -> Path:
-        return self._scratches.new()
+        with mapped(self._root):
+            return self._owner.scratch()
 
     def commit(self, parent: StateId, scratch: Path, listing_digest: str, *, created: float, size: int) -> Layer:
         state = state_of_digest(parent, listing_digest)
-        known = self.layer(state)
-        if known is not None and known.directory is not None:
-            rmtree(scratch, ignore_errors=True)
-            return known
-        tree = self._place(scratch, state)
-        self._insert(state, parent, tree, listing_digest, created, size)
-        return self._must(state)
+        with self._database.write() as connection:
+            row = connection.execute(ONE, (state,)).fetchone()
+            if row is None:
+                self._need_parent(connection, parent)
+                values = (state, listing_digest, size, NOTHING, NOTHING, self._boot)
+                connection.execute("INSERT INTO trees VALUES (?, ?, 1, ?, '', ?, ?, ?)", values)
+                connection.execute("INSERT INTO layers VALUES (?, ?, ?, ?)", (state, parent_of(parent), state, created))
+                self._move_in(scratch, state)
+            elif not row[4]:
+                self._fill(connection, row[3], scratch, size, listing_digest)
+        rmtree(scratch, ignore_errors=True)  # still there only if an equal layer is older
+        return self._known(state)
 
     def alias(self, parent: StateId, top: StateId, *, created: float) -> Layer:
-        row = self._database.one("SELECT tree, listing, size FROM layers WHERE state = ?", (top,))
-        if row is None or row[0] is None:
-            raise HostError(Diagnostic("lost-layer", f"the layer {top[:12]} is gone from the store"))
-        tree, digest, size = row
-        digest = digest or listing_digest(self._read(self._must(top)))
-        state = state_of_digest(parent, digest)
+        row = self._database.one(
+            "SELECT t.name, t.listing FROM layers l JOIN trees t ON t.name = l.tree WHERE l.state = ?", top
+        )
+        if row is None:
+            raise lost(top)
+        tree, digest = row
+        state = state_of_digest(parent, digest or self._listing_digest(top))
         known = self.layer(state)
-        if known is not None and known.directory is not None:
+        if known is not None:
             return known
-        self._insert(state, parent, tree, digest, created, size)
-        return self._must(state)
+        with self._database.write() as connection:
+            self._need_parent(connection, parent)
+            values = (state, parent_of(parent), tree, created)
+            connection.execute("INSERT OR IGNORE INTO layers VALUES (?, ?, ?, ?)", values)
+        return self._known(state)
+
+    def unpacked(self, state: StateId, scratch: Path, size: int) -> Layer:
+        with self._database.write() as connection:
+            row = connection.execute(ONE, (state,)).fetchone()
+            if row is None:
+                raise lost(state)
+            if not row[4]:
+                self._fill(connection, row[3], scratch, size, "")
+        rmtree(scratch, ignore_errors=True)
+        return self._known(state)
+
+    # Images and archives
 
     def add_image(
         self, diff_ids: Sequence[str], layers: Sequence[Descriptor], repository: str, created: float
     ) -> StateId:
         parent = SCRATCH
-        registry = repository.partition("/")[0]
-        with self._database.transaction():
+        with self._database.write() as connection:
             for state, diff_id, blob in zip(state_of_images(diff_ids), diff_ids, layers, strict=True):
-                known = self.layer(state)
-                sources = dict.fromkeys((repository, *(known.sources if known else ())))
-                if known is None:
-                    self._insert(state, parent, None, "", created, 0, diff_id, (blob,), tuple(sources))
-                elif tuple(sources) != known.sources:
-                    packed = msgspec.msgpack.encode(tuple(sources))
-                    self._database.run("UPDATE layers SET sources = ? WHERE state = ?", (packed, state))
-                self._database.run(
-                    "INSERT OR IGNORE INTO locations (registry, digest, repository, seen) VALUES (?, ?, ?, 0)",
-                    (registry, blob.digest, repository),
-                )
+                row = connection.execute(ONE, (state,)).fetchone()
+                if row is None:
+                    blobs, sources = msgspec.msgpack.encode((blob,)), msgspec.msgpack.encode((repository,))
+                    connection.execute(
+                        "INSERT INTO trees VALUES (?, '', 0, ?, ?, ?, ?, '')", (state, 0, diff_id, blobs, sources)
+                    )
+                    connection.execute(
+                        "INSERT INTO layers VALUES (?, ?, ?, ?)", (state, parent_of(parent), state, created)
+                    )
+                else:
+                    self._add_source(connection, row, blob, repository)
                 parent = state
         return parent
 
-    def unpacked(self, state: StateId, scratch: Path, size: int) -> Layer:
-        tree = self._place(scratch, state)
-        self._database.run("UPDATE layers SET tree = ?, size = ? WHERE state = ?", (tree, size, state))
-        return self._must(state)
-
     def archived(self, state: StateId, diff_id: str, blob: Descriptor) -> Layer:
-        with self._database.transaction():
-            layer = self._must(state)
-            blobs = (*(b for b in layer.blobs if b.digest != blob.digest), blob)
-            self._database.run(
-                "UPDATE layers SET diff_id = ?, blobs = ? WHERE state = ?",
-                (layer.diff_id or diff_id, msgspec.msgpack.encode(blobs), state),
-            )
-        return self._must(state)
+        with self._database.write() as connection:
+            row = connection.execute(ONE, (state,)).fetchone()
+            if row is None:
+                raise lost(state)
+            blobs = blobs_of(row[7])
+            # A blob of another diff id is no archive of this layer: the first one stays.
+            if row[6] in ("", diff_id) and all(other.digest != blob.digest for other in blobs):
+                values = (diff_id, msgspec.msgpack.encode((*blobs, blob)), row[3])
+                connection.execute("UPDATE trees SET diff_id = ?, blobs = ? WHERE name = ?", values)
+        return self._known(state)
 
-    def selection(self, state: StateId, selector: str) -> str | None:
-        if (state, selector) in self._selections:
-            return self._selections[state, selector]
-        row = self._database.one("SELECT digest FROM selections WHERE state = ? AND selector = ?", (state, selector))
-        return row[0] if row else None
+    # Within a transaction
 
-    def remember_selection(self, state: StateId, selector: str, digest: str) -> None:
-        self._selections[state, selector] = digest
+    def _fill(self, connection: sqlite3.Connection, tree: str, scratch: Path, size: int, digest: str) -> None:
+        """Gives a tree that is only known its directory."""
+        values = (digest, size, self._boot, tree)
+        connection.execute("UPDATE trees SET unpacked = 1, listing = ?, size = ?, boot = ? WHERE name = ?", values)
+        self._move_in(scratch, tree)
 
-    def flush(self) -> None:
-        """Writes the selections that were only remembered so far."""
-        rows = [(state, selector, digest) for (state, selector), digest in self._selections.items()]
-        self._database.many("INSERT OR REPLACE INTO selections (state, selector, digest) VALUES (?, ?, ?)", rows)
-        self._selections.clear()
+    def _move_in(self, scratch: Path, tree: str) -> None:
+        """The last thing in a transaction. A directory in the way has no row: its process died right here."""
+        for name in ("fs", "listing"):
+            (scratch / name).lstat()
+        target = self._directory / tree
+        if target.exists():
+            target.rename(self._owner.place())
+        scratch.rename(target)
 
-    def _must(self, state: StateId) -> Layer:
+    def _add_source(self, connection: sqlite3.Connection, row: tuple[object, ...], blob: Descriptor, name: str) -> None:
+        """Another repository of a known layer; with another blob only if the known one was never downloaded."""
+        _, _, _, tree, unpacked, _, _, old_blobs, old_sources = row
+        assert isinstance(old_blobs, bytes) and isinstance(old_sources, bytes)
+        blobs, sources = blobs_of(old_blobs), sources_of(old_sources)
+        if blobs and blobs[0].digest == blob.digest:
+            sources = (name, *(other for other in sources if other != name))
+        elif not unpacked and not any(self._blobs.path(other.digest) for other in blobs):
+            blobs, sources = (blob,), (name,)
+        values = (msgspec.msgpack.encode(blobs), msgspec.msgpack.encode(sources), tree)
+        connection.execute("UPDATE trees SET blobs = ?, sources = ? WHERE name = ?", values)
+
+    def _need_parent(self, connection: sqlite3.Connection, parent: StateId) -> None:
+        if parent != SCRATCH and not _exists(connection, parent):
+            raise lost(parent)
+
+    def _listing_digest(self, state: StateId) -> str:
+        listing = self.listing(state)
+        if listing is None:
+            raise HostError(Diagnostic("lost-layer", f"the layer {state[:12]} is not unpacked"))
+        return listing_digest(listing)
+
+    def _known(self, state: StateId) -> Layer:
         layer = self.layer(state)
         if layer is None:
-            raise HostError(Diagnostic("lost-layer", f"the layer {state[:12]} is gone from the store"))
+            raise lost(state)
         return layer
 
-    def _place(self, scratch: Path, state: StateId) -> str:
-        """Moves a complete scratch to its place. A directory that is there already came from a run that died."""
-        try:
-            scratch.rename(self._root / state)
-        except OSError:
-            if not (self._root / state / "listing").is_file():
-                raise
-            rmtree(scratch, ignore_errors=True)
-        return state
 
-    def _insert(
-        self,
-        state: StateId,
-        parent: StateId,
-        tree: str | None,
-        listing: str,
-        created: float,
-        size: int,
-        diff_id: str = "",
-        blobs: Sequence[Descriptor] = (),
-        sources: Sequence[str] = (),
-    ) -> None:
-        packed = msgspec.msgpack.encode(tuple(blobs)), msgspec.msgpack.encode(tuple(sources))
-        self._database.run(
-            "INSERT INTO layers (state, parent, tree, listing, created, diff_id, size, blobs, sources)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (state) DO NOTHING",
-            (state, parent, tree, listing, created, diff_id, size, *packed),
-        )
+def lost(state: StateId) -> HostError:
+    """The error for a state whose layer is not in the store."""
+    hint = "build again; if it stays, run bake cache verify"
+    return HostError(Diagnostic("lost-layer", f"the layer {state[:12]} is gone from the store", hint=hint))
+
+
+def _exists(connection: sqlite3.Connection, state: StateId) -> bool:
+    return connection.execute("SELECT 1 FROM layers WHERE state = ?", (state,)).fetchone() is not None

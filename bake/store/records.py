@@ -1,4 +1,4 @@
-"""Keys and what they came to (`ports.Records`)."""
+"""Keys and what they came to. Reading is one indexed query; the parts of a key are loaded only when asked for."""
 
 from __future__ import annotations
 
@@ -6,70 +6,76 @@ import time
 import zlib
 from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
 import msgspec
 
-from bake.plan.tree import StateId
+from bake.plan.tree import SCRATCH, StateId
 from bake.ports import Parts, Record
 from bake.store.database import Database
-from bake.store.locks import claim
+from bake.store.locks import Claims
+from bake.store.rows import raw, text
 
-_FRESH = 3600.0  # seconds within which another use of a record is not worth a write
+_USED_S = 600.0
+"""`last_used` is that exact, in seconds: a run right after another, with nothing to do, then writes nothing."""
+
+_pairs = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 
 
-class SqlRecords:
-    """See `ports.Records` for the guarantees."""
+class RecordTable:
+    """See ports.Records."""
 
-    def __init__(self, database: Database, locks: Path) -> None:
+    def __init__(self, database: Database, claims: Claims) -> None:
         self._database = database
-        self._locks = locks
+        self._claims = claims
 
     def lookup(self, key: str) -> Record | None:
         row = self._database.one(
-            "SELECT r.state, r.created, r.duration FROM records r JOIN layers l ON l.state = r.state WHERE r.key = ?",
-            (key,),
+            "SELECT r.state, r.created, r.duration FROM records r WHERE r.key = ?"
+            " AND (r.state = ? OR EXISTS (SELECT 1 FROM layers l WHERE l.state = r.state))",
+            key,
+            SCRATCH,
         )
-        return Record(key, StateId(row[0]), row[1], row[2]) if row else None
+        return Record(key, StateId(row[0]), row[1], row[2]) if row is not None else None
 
     def known(self, key: str) -> bool:
-        return self._database.one("SELECT 1 FROM records WHERE key = ?", (key,)) is not None
+        return self._database.one("SELECT 1 FROM records WHERE key = ?", key) is not None
 
     def last_parts(self, slot: str) -> Parts | None:
-        row = self._database.one("SELECT p.data FROM slots s JOIN parts p ON p.key = s.key WHERE s.slot = ?", (slot,))
-        return msgspec.msgpack.decode(zlib.decompress(row[0]), type=dict[str, str]) if row else None
+        row = self._database.one("SELECT p.data FROM slots s JOIN parts p ON p.key = s.key WHERE s.slot = ?", slot)
+        return _decode(row[0]) if row is not None else None
 
     def last_duration(self, slot: str) -> float | None:
         row = self._database.one(
-            "SELECT r.duration FROM slots s JOIN records r ON r.key = s.key WHERE s.slot = ?", (slot,)
+            "SELECT r.duration FROM slots s JOIN records r ON r.key = s.key WHERE s.slot = ?", slot
         )
-        return row[0] if row else None
+        return row[0] if row is not None else None
 
     def remember(self, record: Record, parts: Parts) -> None:
-        data = zlib.compress(msgspec.msgpack.encode(dict(parts)), 1)
-        with self._database.transaction():
-            self._database.run(
-                "INSERT OR REPLACE INTO records (key, state, created, duration, used) VALUES (?, ?, ?, ?, ?)",
-                (record.key, record.state, record.created, record.duration, time.time()),
-            )
-            self._database.run("INSERT OR REPLACE INTO parts (key, data) VALUES (?, ?)", (record.key, data))
+        with self._database.write_durably() as connection:
+            values = (record.key, record.state, record.created, record.duration, time.time())
+            connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", values)
+            connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?)", (record.key, _encode(parts)))
 
     def visit(self, slots: Mapping[str, str], parts: Mapping[str, Parts]) -> None:
         now = time.time()
-        with self._database.transaction():
-            self._database.many(
-                "INSERT INTO slots (slot, key) VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET key = excluded.key"
+        used = [(now, key, now - _USED_S) for key in dict.fromkeys(slots.values())]
+        kept = [(key, _encode(value)) for key, value in parts.items()]
+        with self._database.write() as connection:
+            connection.executemany(
+                "INSERT INTO slots VALUES (?, ?) ON CONFLICT (slot) DO UPDATE SET key = excluded.key"
                 " WHERE key <> excluded.key",
-                list(slots.items()),
+                slots.items(),
             )
-            self._database.many(
-                "UPDATE records SET used = ? WHERE key = ? AND used < ?",
-                [(now, key, now - _FRESH) for key in dict.fromkeys(slots.values())],
-            )
-            self._database.many(
-                "INSERT OR REPLACE INTO parts (key, data) VALUES (?, ?)",
-                [(key, zlib.compress(msgspec.msgpack.encode(dict(table)), 1)) for key, table in parts.items()],
-            )
+            connection.executemany("UPDATE records SET last_used = ? WHERE key = ? AND last_used < ?", used)
+            connection.executemany("INSERT OR REPLACE INTO parts VALUES (?, ?)", kept)
 
     def claim(self, key: str) -> AbstractAsyncContextManager[None]:
-        return claim(self._locks, key)
+        return self._claims.claim(key)
+
+
+def _encode(parts: Parts) -> bytes:
+    return zlib.compress(msgspec.msgpack.encode([(raw(name), raw(value)) for name, value in parts.items()]), 1)
+
+
+def _decode(data: bytes) -> Parts:
+    return {text(name): text(value) for name, value in _pairs.decode(zlib.decompress(data))}

@@ -1,0 +1,120 @@
+"""Opening a store: the one place that knows its layout.
+
+oci/                     an OCI image layout: oci-layout, index.json, blobs/sha256/<hex>
+layers/<state>/          fs/ (an overlay lower) and listing (bake/plan/listing.py)
+index.db                 SQLite (schema.py)
+tmp/<owner>/             scratch directories of one process (owner.py)
+locks/                   a lock for each owner, and `claims` (locks.py)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from shutil import rmtree
+
+from bake.ports import Blobs, Files, Layers, Records
+from bake.store.blobs import BlobDirectory
+from bake.store.database import Database
+from bake.store.durable import drop_unsafe, make_safe
+from bake.store.files import FileTable
+from bake.store.history import Results, Runs
+from bake.store.layers import LayerTable
+from bake.store.locks import Claims
+from bake.store.owner import Owner, boot_id
+from bake.store.records import RecordTable
+from bake.store.sweep import Remove, sweep_orphans, sweep_owners
+from bake.store.trouble import mapped
+
+_DIRECTORIES = ("", "oci", "oci/blobs", "oci/blobs/sha256", "layers", "tmp", "locks")
+_LAYOUT = {
+    "oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
+    "index.json": b'{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}',
+}
+
+
+@dataclass(frozen=True)
+class DiskStore:
+    """See ports.Store; any thread may use it. `results` and `runs` are for the commands."""
+
+    root: Path
+    records: Records
+    layers: Layers
+    blobs: Blobs
+    files: Files
+    results: Results
+    runs: Runs
+    database: Database
+    _owner: Owner = field(repr=False)
+    _claims: Claims = field(repr=False)
+    _boot: str = field(repr=False)
+    _leftovers: tuple[Path, ...] = field(repr=False)
+
+    def leftovers(self) -> Iterable[Path]:
+        """What dead processes left and this one may not remove, as it belongs to subordinate ids: an engine can."""
+        return self._leftovers
+
+    def flush(self) -> None:
+        """Makes everything durable; a process that goes on for long calls it after each run."""
+        make_safe(self.database, self.root, self._boot)
+        self.database.flush()
+
+    def close(self) -> None:
+        """See ports.Store. Waits until new layers are on the disk."""
+        if self.database.closed:
+            return
+        try:
+            self.flush()
+        finally:
+            self._claims.close()
+            self._owner.close()
+            self.database.close()
+
+
+def open_store(path: Path, remove: Remove = rmtree) -> DiskStore:
+    """The store in a directory, made if there is none; sweeps what dead processes left, by `remove`.
+
+    Raises HostError when the directory can't be made or written, or belongs to a later version of bake.
+    """
+    root = Path(os.path.abspath(path))
+    boot = boot_id()
+    with mapped(root):
+        _make(root)
+    database = Database(root / "index.db", root)
+    owner, claims = Owner(root), Claims(root)
+    try:
+        with mapped(root):
+            dropped = drop_unsafe(database, boot)
+            died, leftovers = sweep_owners(root, remove)
+            if died or dropped:
+                sweep_orphans(root, database, owner, remove)
+    except BaseException:
+        owner.close()
+        database.close()
+        raise
+    blobs = BlobDirectory(root, database, owner)
+    layers = LayerTable(root, database, owner, blobs, boot)
+    records = RecordTable(database, claims)
+    return DiskStore(
+        root, records, layers, blobs, FileTable(database), Results(database), Runs(database), database, owner,
+        claims, boot, leftovers,
+    )  # fmt: skip
+
+
+def _make(root: Path) -> None:
+    """Only this user may look inside: layers hold set-uid programs."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    for name in _DIRECTORIES:
+        try:
+            (root / name).mkdir(mode=0o700)
+        except FileExistsError:
+            if not (root / name).is_dir():
+                raise NotADirectoryError(20, "not a directory", str(root / name)) from None
+    for name, data in _LAYOUT.items():
+        file = root / "oci" / name
+        if not file.exists():
+            part = file.with_name(f"{name}.{os.getpid()}")
+            part.write_bytes(data)
+            part.rename(file)
