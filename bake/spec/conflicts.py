@@ -9,8 +9,10 @@ from posixpath import join, normpath
 
 from bake.errors import Diagnostic
 from bake.oci.reference import parse_reference
+from bake.spec.redact import redact
 from bake.spec.target import Table, Target
 
+_CIRCLES = 10
 _CACHE_IDENTITY: dict[object, tuple[str, ...]] = {
     "gha": ("scope", "url", "repository"),
     "s3": ("endpoint_url", "bucket", "prefix", "name"),
@@ -33,6 +35,7 @@ def conflicts(targets: Iterable[Target]) -> Iterator[Diagnostic]:
             if first is target or (code, identity) in told:
                 continue
             told.add((code, identity))
+            shown = redact(shown, first.sensitive | target.sensitive)
             message = f"{shown} is claimed by two targets: `{first.name}` and `{target.name}`"
             place = first.span(where)
             related = ((place, f"`{first.name}` claims it here"),) if place is not None else ()
@@ -67,7 +70,8 @@ def _cache(entry: Table, root: str) -> Iterator[str]:
         yield f"registry {normal_tag(str(entry['ref']))}"
     elif kind == "local" and "dest" in entry:
         yield f"local {_absolute(root, str(entry['dest']))}"
-    elif kind in _CACHE_IDENTITY:
+    elif kind in _CIRCLES = 10
+_CACHE_IDENTITY:
         parts = [str(entry[name]) for name in _CACHE_IDENTITY[kind] if name in entry]
         yield f"{kind} {' '.join(parts) or 'without a name'}"
 
@@ -88,7 +92,8 @@ def edges(target: Target) -> dict[str, str]:
 
 
 def circles(targets: Mapping[str, Target]) -> Iterator[Diagnostic]:
-    """Targets that wait for each other, one error a circle. Does not recurse: a chain may be long."""
+    """Targets that wait for each other, one error a circle, the first few. Does not recurse: a chain may be long."""
+    left = _CIRCLES
     done: set[str] = set()
     for start in targets:
         path: dict[str, Iterator[str]] = {}
@@ -103,6 +108,9 @@ def circles(targets: Mapping[str, Target]) -> Iterator[Diagnostic]:
                 path.pop(name)
             elif following in path:
                 yield _circle(targets, [*stack[stack.index(following) :], following])
+                left -= 1
+                if not left:
+                    return
             else:
                 stack.append(following)
 

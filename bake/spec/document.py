@@ -15,8 +15,8 @@ from typing import Any
 from bake.errors import Diagnostic, InputError, Source, Span
 from bake.spec.positions import Path, Positions, find_positions
 
-SIZE_LIMIT = 8 * 1024 * 1024
-"""Characters of one file: some 40,000 targets. A larger text is refused before it is parsed."""
+SIZE_LIMIT = 4 * 1024 * 1024
+"""Characters of one file: some 20,000 targets. A larger text is refused before it is parsed."""
 
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
@@ -126,7 +126,7 @@ def _syntax_error(source: Source, message: str) -> Diagnostic:
 
 def _repeated(source: Source, before: int) -> Diagnostic | None:
     """A table or key that is written twice, the usual reason for what TOML says "cannot" be."""
-    positions = find_positions(source.text)
+    positions = find_positions(source.text[: before + 1])
     for path, second in positions.repeated:
         if second[0] > before:
             break

@@ -14,6 +14,7 @@ from bake.spec.keys import FIELD_KEYS, TARGET_KEYS, Key
 from bake.spec.leaf import DROPPED, Leaf, template_finding
 from bake.spec.nodes import Nodes
 from bake.spec.paths import rebase
+from bake.spec.redact import redact_finding
 from bake.spec.report import Report, did_you_mean
 from bake.spec.scope import Names
 from bake.spec.select import Selector
@@ -184,7 +185,7 @@ class Evaluation:
         try:
             found = self._selector().select(text, member)
         except TemplateError as error:
-            self.report.add(template_finding(error, leaf.place))
+            self.report.add(redact_finding(template_finding(error, leaf.place), self.secrets))
             return []
         except InputError as error:
             self.report.extend(error.diagnostics)

@@ -14,7 +14,8 @@ from bake.spec.layer import Layer, Merged, merge, read_layer
 from bake.spec.leaf import DROPPED, Leaf, template_finding
 from bake.spec.matrix import Combination, Rule, combine
 from bake.spec.nodes import Nodes
-from bake.spec.report import Report, did_you_mean
+from bake.spec.redact import redact
+from bake.spec.report import Report
 from bake.spec.scope import Names
 from bake.spec.template import TemplateError, Value, parse_template
 from bake.spec.values import plain_text
@@ -113,7 +114,7 @@ class Expansion:
             return Rule(named, layer)
         for name in leaf.raw:
             if name not in axes:
-                hint = did_you_mean(name, tuple(axes))
+                hint = self._report.hint(name, tuple(axes))
                 at = (leaf.place / name).key_span()
                 self._report.add(Diagnostic("unknown-axis", f"`{name}` is no axis of this matrix", at, hint))
         return Rule(named, Layer(leaf.place))
@@ -169,10 +170,11 @@ class Expansion:
                 return Value(self._declared.short)
             return self._names.lookup(name, part, plain, member)
 
-        value = leaf.evaluate(lookup, set())
+        secrets: set[str] = set()
+        value = leaf.evaluate(lookup, secrets)
         short = "" if value is DROPPED else str(value)
         if not TARGET_NAME.fullmatch(short):
-            message = f"'{short}' cannot be the name of a target"
+            message = redact(f"'{short}' cannot be the name of a target", secrets)
             hint = "letters, digits, `_`, `.` and `-`; `${axis | slug}` makes one"
             raise InputError(Diagnostic("invalid-name", message, leaf.place.span(), hint))
         return short

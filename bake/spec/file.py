@@ -14,7 +14,7 @@ from bake.spec.document import Document, Place, parse_document
 from bake.spec.keys import GROUP_KEYS, PROFILE_KEYS, TARGET_KEYS, TOP_KEYS, VARIABLE_KEYS, describe
 from bake.spec.layer import Layer, read_layer, read_list
 from bake.spec.leaf import Leaf, read_leaf
-from bake.spec.report import Report, did_you_mean
+from bake.spec.report import Report
 
 _T = TypeVar("_T")
 
@@ -24,7 +24,7 @@ VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 RESERVED_VARIABLES = frozenset({"git", "env", "target"})
 
 
-@lru_cache(maxsize=2048)
+@lru_cache(maxsize=1024)
 def parse_file(source: Source, directory: str) -> SpecFile:
     """Parses and checks one file by itself; what is wrong is in `findings`. The same text is read once a process."""
     report = Report()
@@ -36,7 +36,7 @@ def parse_file(source: Source, directory: str) -> SpecFile:
     data = document.data
     for name in data:
         if name not in TOP_KEYS:
-            hint = did_you_mean(name, tuple(TOP_KEYS))
+            hint = report.hint(name, tuple(TOP_KEYS))
             if name in TARGET_KEYS:
                 hint = f"`{name}` is a key of a target: write it below [target.NAME] or [defaults]"
             report.add(Diagnostic("unknown-key", f"unknown key `{name}`", (root / name).key_span(), hint))
@@ -113,7 +113,7 @@ def _variable(name: str, raw: Any, place: Place, report: Report) -> Variable:
         at = place / key
         row = VARIABLE_KEYS.get(key)
         if row is None:
-            hint = did_you_mean(key, tuple(VARIABLE_KEYS))
+            hint = report.hint(key, tuple(VARIABLE_KEYS))
             report.add(Diagnostic("unknown-key", f"unknown key `{key}` of a variable", at.key_span(), hint))
             continue
         leaf = read_leaf(value, row.atom, at, report, key)
@@ -149,7 +149,7 @@ def _group(name: str, raw: Any, place: Place, report: Report) -> Group:
         return Group(name, place, read_list(GROUP_KEYS["targets"], raw, place, report, name))
     for key in raw:
         if key not in GROUP_KEYS:
-            hint = did_you_mean(key, tuple(GROUP_KEYS))
+            hint = report.hint(key, tuple(GROUP_KEYS))
             report.add(Diagnostic("unknown-key", f"unknown key `{key}` of a group", (place / key).key_span(), hint))
     if "targets" not in raw:
         hint = f'write {name} = ["…"]'
@@ -188,7 +188,7 @@ def _profile(name: str, raw: Any, place: Place, report: Report) -> Profile:
         return Profile(name, place)
     for key in raw:
         if key not in PROFILE_KEYS:
-            hint = did_you_mean(key, tuple(PROFILE_KEYS))
+            hint = report.hint(key, tuple(PROFILE_KEYS))
             report.add(Diagnostic("unknown-key", f"unknown key `{key}` of a profile", (place / key).key_span(), hint))
     return Profile(
         name,

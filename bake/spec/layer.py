@@ -65,7 +65,7 @@ def read_layer(table: Mapping[str, Any], place: Place, report: Report, *, axes: 
             continue
         key, at = find_key(name), place / name
         if key is None:
-            report.add(_unknown_key(name, at, axes))
+            report.add(_unknown_key(name, at, axes, report))
         elif name == "unset":
             unset = _read_unset(raw, at, report)
         elif name != key.name:
@@ -124,7 +124,7 @@ def read_table(key: Key, raw: Any, place: Place, report: Report) -> dict[str, Le
         at = place / name
         atom = key.fields.get(name) if key.fields else key.atom
         if atom is None:
-            hint = did_you_mean(name, tuple(key.fields))
+            hint = report.hint(name, tuple(key.fields))
             report.add(Diagnostic("unknown-key", f"unknown key `{name}` in `{key.name}`", at.key_span(), hint))
             continue
         leaf = read_leaf(value, atom, at, report, f"{key.name}.{name}")
@@ -170,8 +170,8 @@ def check_unset(path: str, place: Place) -> Diagnostic | None:
     return None
 
 
-def _unknown_key(name: str, place: Place, axes: frozenset[str]) -> Diagnostic:
-    hint = did_you_mean(name, (*sorted(axes), *ALL_TARGET_KEYS))
+def _unknown_key(name: str, place: Place, axes: frozenset[str], report: Report) -> Diagnostic:
+    hint = report.hint(name, (*sorted(axes), *ALL_TARGET_KEYS))
     if name == "depends_on":
         hint = "write `after` for order alone, `contexts` to use the other's image"
     return Diagnostic("unknown-key", f"unknown key `{name}`", place.key_span(), hint)

@@ -9,6 +9,7 @@ from bake.errors import Diagnostic, InputError
 from bake.spec.atoms import Atom
 from bake.spec.document import Number, Place
 from bake.spec.keys import describe
+from bake.spec.redact import redact_finding
 from bake.spec.report import Report
 from bake.spec.template import Lookup, TemplateError, parse_template
 from bake.spec.values import Refused
@@ -32,13 +33,17 @@ class Leaf:
         """
         if self.constant:
             return self.value
+        shown: set[str] = set()
         try:
-            raw = _expand(self.raw, lookup, secrets)
+            raw = _expand(self.raw, lookup, shown)
             return DROPPED if raw == "" and self.atom.drops_empty else self.atom.convert(raw)
         except TemplateError as error:
             raise InputError(template_finding(error, self.place)) from None
         except Refused as problem:
-            raise InputError(tuple(refusals(problem, self.place))) from None
+            findings = refusals(problem, self.place)
+            raise InputError(tuple(redact_finding(each, shown) for each in findings)) from None
+        finally:
+            secrets |= shown
 
 
 def read_leaf(raw: Any, atom: Atom, place: Place, report: Report, name: str, *, coerce: bool = False) -> Leaf | None:

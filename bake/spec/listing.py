@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bake.errors import InputError
 from bake.spec.leaf import Leaf
-from bake.spec.print import HIDDEN, redact
+from bake.spec.redact import HIDDEN, redact
 from bake.spec.resolve import Resolved
 
 

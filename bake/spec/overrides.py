@@ -20,7 +20,7 @@ from bake.spec.document import Number, Place
 from bake.spec.keys import ALL_TARGET_KEYS, Key
 from bake.spec.layer import Layer, Written, check_unset, find_key, read_list, read_written
 from bake.spec.leaf import Leaf, read_leaf
-from bake.spec.report import Report, did_you_mean
+from bake.spec.report import Report
 from bake.spec.scope import argument
 from bake.spec.template import TemplateError
 
@@ -68,7 +68,7 @@ def _read(text: str, names: Container[str], report: Report) -> Override | None:
     if not known:
         name = left[splits[-1] + 1 :] if splits else ""
         message = f"--set {text}: `{name}` is no key of a target" if splits else f"--set {text}: there is no key"
-        hint = did_you_mean(name, ALL_TARGET_KEYS) if splits else "write PATTERN.KEY=VALUE"
+        hint = report.hint(name, ALL_TARGET_KEYS) if splits else "write PATTERN.KEY=VALUE"
         report.add(_finding(text, "unknown-key" if splits else "bad-override", message, hint))
         return None
     at = next((at for at in known if left[:at] in names), known[0])
@@ -136,7 +136,7 @@ def _table(key: Key, sub: str, value: str, place: Place, report: Report) -> Writ
         return _whole_table(key, value, place, report)
     atom = key.fields.get(sub) if key.fields else key.atom
     if atom is None:
-        hint = did_you_mean(sub, tuple(key.fields))
+        hint = report.hint(sub, tuple(key.fields))
         report.add(Diagnostic("unknown-key", f"unknown key `{sub}` in `{key.name}`", place.key_span(), hint))
         return None
     raw: Any = value

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from bake.spec.keys import FIELD_KEYS
+from bake.spec.redact import redact
 from bake.spec.resolve import Resolved
 from bake.spec.target import Target
 
 VERSION = 1
-HIDDEN = "****"
 _ALWAYS = ("context", "dockerfile", "platforms")
 """Keys that are shown also with their default."""
 
@@ -44,21 +44,3 @@ def _plain(value: object) -> Any:
     if isinstance(value, Mapping):
         return {str(name): _plain(value[name]) for name in sorted(value)}
     return [_plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
-def redact(value: Any, secrets: Iterable[str]) -> Any:
-    """`value` with every occurrence of a secret in its texts (names of tables included) hidden, the longest first."""
-    ordered = sorted((secret for secret in secrets if secret), key=lambda secret: (-len(secret), secret))
-    return _redact(value, ordered) if ordered else value
-
-
-def _redact(value: Any, secrets: list[str]) -> Any:
-    if isinstance(value, str):
-        for secret in secrets:
-            value = value.replace(secret, HIDDEN)
-        return value
-    if isinstance(value, list):
-        return [_redact(each, secrets) for each in value]
-    if isinstance(value, dict):
-        return {_redact(name, secrets): _redact(each, secrets) for name, each in value.items()}
-    return value

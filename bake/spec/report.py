@@ -22,6 +22,10 @@ class Report:
     def __bool__(self) -> bool:
         return bool(self._found)
 
+    def hint(self, word: str, known: Sequence[str]) -> str | None:
+        """`did_you_mean`, as long as somebody will read it: comparing is slow, and a large file may be all wrong."""
+        return None if len(self._found) > _SHOWN_AT_MOST else did_you_mean(word, known)
+
     def add(self, diagnostic: Diagnostic) -> None:
         """Keeps the finding, unless this place has it already."""
         span = diagnostic.span

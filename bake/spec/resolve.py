@@ -156,7 +156,7 @@ class Resolved:
         self.report.extend(self.variants.warnings)
         found = [d for diagnostics in self.variants.failed.values() for d in diagnostics]
         for name in self.spec.groups:
-            found += _errors(lambda name=name: self.selector.group(name))  # type: ignore[misc]
+            found += _errors(self.selector.group, name)
         self.report.extend(d for d in found if d.code not in _OF_VALUES)
 
     def _requested(self) -> tuple[str, ...]:
@@ -209,17 +209,17 @@ def check(spec: Spec, request: Request | None = None) -> tuple[Diagnostic, ...]:
     report = Report(resolved.report.sorted())
     for diagnostics in resolved.variants.failed.values():
         report.extend(diagnostics)
-    for name in spec.groups:
-        report.extend(_errors(lambda name=name: resolved.selector.group(name)))  # type: ignore[misc]
+    for name in resolved.spec.groups:
+        report.extend(_errors(resolved.selector.group, name))
     for member in spec.members:
         for name in member.file.variables:
-            report.extend(_errors(lambda member=member, name=name: resolved.names.value_of(member, name)))  # type: ignore[misc]
+            report.extend(_errors(resolved.names.value_of, member, name))
     return tuple(report.sorted())
 
 
-def _errors(action: Callable[[], object]) -> tuple[Diagnostic, ...]:
+def _errors(action: Callable[..., object], *arguments: object) -> tuple[Diagnostic, ...]:
     try:
-        action()
+        action(*arguments)
     except InputError as error:
         return error.diagnostics
     return ()

@@ -87,9 +87,9 @@ class Names:
     def check_request(self, report: Report) -> None:
         """Profiles and `--var` names that nothing declares."""
         known = tuple(dict.fromkeys(name for member in self._spec.members for name in member.file.variables))
-        for name, value in self._request.variables.items():
+        for name in self._request.variables:
             if name not in known:
-                place = argument("--var", f"{name}={value}", (0, len(name)))
+                place = argument("--var", name, (0, len(name)))  # not the value, which may be secret
                 message = f"--var: no variable is called `{name}`"
                 report.add(Diagnostic("undefined-variable", message, place.span(), did_you_mean(name, known)))
         for name in self._request.profiles:

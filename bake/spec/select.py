@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from fnmatch import fnmatchcase
+from functools import cached_property
 
 from bake.errors import Diagnostic, InputError
 from bake.spec.conditions import Conditions, has_value, split_conditions
@@ -18,6 +19,9 @@ from bake.spec.template import TemplateError, Value
 from bake.spec.variants import Variants
 from bake.spec.workspace import DeclaredGroup, Member, Spec
 
+_HINTS = 100
+"""How many unknown names get a suggestion: finding one takes time, and nobody reads more."""
+
 
 class Selector:
     """Answers from one run's variants. TemplateError is for the place that asks, InputError for faults elsewhere."""
@@ -26,6 +30,7 @@ class Selector:
         self._spec, self._variants, self._names = spec, variants, names
         self._groups: dict[str, tuple[str, ...] | InputError] = {}
         self._open: list[str] = []
+        self._hints_left = _HINTS
         self._shorts: dict[str, list[str]] = {}
         for full in variants.by_name:
             short = full.rpartition(":")[2]
@@ -144,6 +149,11 @@ class Selector:
             variants = [each for each in variants if has_value(each.axes, axis, patterns)]
         return [each.name for each in variants]
 
+    @cached_property
+    def _known(self) -> tuple[str, ...]:
+        names = (*self._spec.groups, *self._spec.targets, *self._variants.by_name, *self._shorts)
+        return tuple(dict.fromkeys(names))
+
     def _raise_failed(self, fits: Callable[[str], bool]) -> None:
         errors = [
             diagnostic
@@ -158,7 +168,6 @@ class Selector:
         for failed, diagnostics in self._variants.failed.items():
             if name.startswith(failed.rpartition(":")[2]):
                 return InputError(diagnostics)
-        known = tuple(dict.fromkeys([*self._spec.groups, *self._spec.targets, *self._variants.by_name, *self._shorts]))
-        return TemplateError(
-            f"`{name}` is no target and no group", name, did_you_mean(name, known), code="unknown-target"
-        )
+        self._hints_left -= 1
+        hint = did_you_mean(name, self._known) if self._hints_left > 0 else None
+        return TemplateError(f"`{name}` is no target and no group", name, hint, code="unknown-target")

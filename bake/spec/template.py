@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from bake.spec.filters import FILTERS
+from bake.spec.redact import redact
 from bake.spec.report import did_you_mean
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*")
@@ -61,7 +62,7 @@ class Expression:
             try:
                 text = FILTERS[name](text)
             except ValueError as error:
-                raise TemplateError(str(error), self.text, code="bad-filter-input") from None
+                raise TemplateError(redact(str(error), secrets), self.text, code="bad-filter-input") from None
         if secrets and (self.form or self.filters) and text:
             secrets = secrets | {text}
         return Value(text, secrets)
@@ -128,7 +129,7 @@ def _substitute(expression: Expression, scope: _Scope) -> str:
     try:
         return expand("${_" + expression.form + "}", scope).text
     except WordError as error:
-        message = re.sub(r"^_(?=: )", expression.name, str(error))
+        message = redact(re.sub(r"^_(?=: )", expression.name, str(error)), scope.secrets)
         raise TemplateError(message, expression.text) from None
 
 

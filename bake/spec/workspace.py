@@ -14,7 +14,7 @@ from bake.spec.declarations import Group, SpecFile
 from bake.spec.document import Place
 from bake.spec.file import parse_file
 from bake.spec.layer import Layer
-from bake.spec.report import Report, did_you_mean
+from bake.spec.report import Report
 
 _GLOB = frozenset("*?[")
 
@@ -204,7 +204,7 @@ def _lay_over(targets: dict[str, Declared], overlays: Sequence[tuple[Member, str
         full = f"{prefix}:{name}" if prefix != "." else name
         target = targets.get(full)
         if target is None:
-            hint = did_you_mean(full, tuple(targets))
+            hint = report.hint(full, tuple(targets))
             report.add(
                 Diagnostic("unknown-target", f"no included target is called `{full}`", layer.place.key_span(), hint)
             )
@@ -227,7 +227,7 @@ def _check_profiles(spec: Spec, report: Report) -> None:
         for profile in member.file.profiles.values():
             for name, layer in profile.targets.items():
                 if profile_target(spec, member, name) is None:
-                    hint = did_you_mean(name, tuple(spec.targets))
+                    hint = report.hint(name, tuple(spec.targets))
                     message = f"profile `{profile.name}` changes target `{name}`, which is not declared"
                     report.add(Diagnostic("unknown-target", message, layer.place.key_span(), hint))
             for name, group in profile.groups.items():
@@ -236,7 +236,7 @@ def _check_profiles(spec: Spec, report: Report) -> None:
                     _is_new(member.full(name), group.place, {member.full(name): taken}, report)
             for name, variable in profile.variables.items():
                 if not any(name in scope.file.variables for scope in lineage(member)):
-                    hint = did_you_mean(name, tuple(member.file.variables))
+                    hint = report.hint(name, tuple(member.file.variables))
                     message = f"profile `{profile.name}` changes variable `{name}`, which is not declared"
                     report.add(Diagnostic("undefined-variable", message, variable.place.key_span(), hint))
 
