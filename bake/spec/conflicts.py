@@ -70,8 +70,7 @@ def _cache(entry: Table, root: str) -> Iterator[str]:
         yield f"registry {normal_tag(str(entry['ref']))}"
     elif kind == "local" and "dest" in entry:
         yield f"local {_absolute(root, str(entry['dest']))}"
-    elif kind in _CIRCLES = 10
-_CACHE_IDENTITY:
+    elif kind in _CACHE_IDENTITY:
         parts = [str(entry[name]) for name in _CACHE_IDENTITY[kind] if name in entry]
         yield f"{kind} {' '.join(parts) or 'without a name'}"
 
