@@ -142,10 +142,13 @@ def load(root: str, texts: Mapping[str, Source], matches: Mapping[FileGlob, Sequ
 
 
 def spec_of(text: str, name: str = "bake.toml", directory: str = "/") -> Spec:
-    """The spec of one text that includes nothing; for tests and tools."""
-    spec = load(join(directory, name), {join(directory, name): Source(name, text)}, {})
+    """The spec of one text, for tests and tools. Raises InputError when it includes other files."""
+    path = normpath(join(directory, name))
+    source = Source(name, text)
+    spec = load(path, {path: source}, {})
     if isinstance(spec, NeedFiles):
-        raise InputError(Diagnostic("include-not-found", f"{name} includes files, which cannot be read here"))
+        place = parse_file(source, dirname(path)).includes[0].place
+        raise InputError(Diagnostic("include-not-found", "other files cannot be included here", place.span()))
     return spec
 
 
