@@ -158,11 +158,20 @@ class Files(Protocol):
 class Store(Protocol):
     """The whole: one directory, shared by all processes of a user."""
 
-    root: Path
-    records: Records
-    layers: Layers
-    blobs: Blobs
-    files: Files
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def records(self) -> Records: ...
+
+    @property
+    def layers(self) -> Layers: ...
+
+    @property
+    def blobs(self) -> Blobs: ...
+
+    @property
+    def files(self) -> Files: ...
 
     def close(self) -> None:
         """Flushes what is not durable yet, releases locks and this process's scratch directories."""
@@ -231,7 +240,8 @@ class Worker(Protocol):
 class Engine(Worker, Protocol):
     """A worker plus what only it can do with states. Used as an async context manager: entering starts nothing yet."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def ensure(self, state: StateId, say: Say) -> None:
         """Makes every layer of `state` unpacked, downloading what is missing."""
@@ -310,7 +320,8 @@ class StartFailed(Exception):
 class Sandbox(Protocol):
     """How a process is confined. Works inside the engine's helper process."""
 
-    name: str
+    @property
+    def name(self) -> str: ...
 
     async def run(
         self, root: str, execution: Execution, scratch: str, output: Callable[[str, bytes], None] | None

@@ -152,13 +152,9 @@ class _Run:
         return drive
 
     async def _commit(self, delivery: Delivery) -> None:
-        try:
-            done = await delivery.commit()
-        except BakeError as error:
-            self.errors.append(error)
-            done = getattr(error, "done", None)
-        if done is not None:
-            self.published |= {tag.target for tag in done.tags}
+        done, error = await delivery.commit()
+        self.errors += [error] if error is not None else []
+        self.published |= {tag.target for tag in done.tags}
 
     def _finish_targets(self, solution: Solution, delivery: Delivery | None) -> None:
         plan = self.planned.plan
@@ -262,9 +258,10 @@ def _state_of(plan: Plan, ref: LayerRef, states: Mapping[StepId, StateId]) -> St
 
 def _status(reports: list[StepReport], whole: bool, cancelled: bool) -> TargetStatus:
     statuses = {report.status for report in reports}
-    for status in ("failed", "skipped", "cancelled"):
+    ends: tuple[TargetStatus, ...] = ("failed", "skipped", "cancelled")
+    for status in ends:
         if status in statuses:
-            return status  # type: ignore[return-value]
+            return status
     return "built" if whole else "cancelled" if cancelled else "skipped"
 
 

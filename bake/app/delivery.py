@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.app.archives import Archives
-from bake.errors import Diagnostic, HostError
+from bake.errors import BakeError, Diagnostic, HostError
 from bake.events import Event
 from bake.image.assemble import Assembled, assemble
 from bake.image.index import index_of
@@ -109,9 +109,14 @@ class Delivery:
             self._states[info.blob.digest] = state
         return assemble(image, infos, docker=job.docker, annotations=job.annotations)
 
-    async def commit(self) -> Published:
-        """Moves all tags. Raises PublishError."""
-        return await self._publisher.commit()
+    async def commit(self) -> tuple[Published, BakeError | None]:
+        """Moves all tags; what was achieved, and what went wrong."""
+        from bake.registry.publication import PublishError
+
+        try:
+            return await self._publisher.commit(), None
+        except PublishError as error:
+            return error.done, error
 
     async def _content(self, blob: Descriptor) -> Path:
         path = self._store.blobs.path(blob.digest)

@@ -12,7 +12,7 @@ from bake.app.options import Options
 from bake.app.results import Built, decode, name_of
 from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
-from bake.events import Metadata, RunFinished, RunStarted, TargetFinished, TargetReport
+from bake.events import Event, Metadata, Outcome, RunFinished, RunStarted, TargetFinished, TargetReport
 from bake.plan.compile import platforms_of
 from bake.render.report import ReportFold
 from bake.spec.target import Target
@@ -22,33 +22,34 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
     """Raises InputError when a target was never built or has no tags."""
     fold, started = ReportFold(), monotonic()
 
-    def emit(event: object) -> None:
-        fold.event(event)  # type: ignore[arg-type]
-        on_event(event)  # type: ignore[arg-type]
+    def emit(event: Event) -> None:
+        fold.event(event)
+        on_event(event)
 
     with Session(options) as session:
         loaded = load(session)
         records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
         emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
         errors: list[BakeError] = []
+        published: set[str] = set()
         delivery = Delivery(session.store, session.engine, session.fetcher, lambda: session.registry, emit)
         try:
             for name, rows in records.items():
                 job = job_of(loaded.targets[name], True)
                 if job is not None:
                     await delivery.send(job, [(row.image(), row.states) for row in rows])
-            done = await delivery.commit()
+            done, problem = await delivery.commit()
+            published = {tag.target for tag in done.tags}
+            errors += [problem] if problem is not None else []
         except BakeError as error:
             errors.append(error)
-            done = getattr(error, "done", None)
         finally:
             await session.engine.close()
-        published = {tag.target for tag in done.tags} if done is not None else set()
         for name in records:
             emit(TargetFinished(name=name, target=_report(loaded.targets[name], delivery, name in published)))
         code = max((error.exit_code for error in errors), default=0)
-        outcome = "failed" if errors else "ok"
-        emit(RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - started, 4)))  # type: ignore[arg-type]
+        outcome: Outcome = "failed" if errors else "ok"
+        emit(RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - started, 4)))
         return BuildResult(fold.report(), tuple(errors))
 
 

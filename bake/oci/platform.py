@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-_ARCH = {"x86_64": "amd64", "x86-64": "amd64", "aarch64": "arm64", "armhf": "arm", "armel": "arm", "i386": "386", "i686": "386"}
+_ARCH = {
+    "x86_64": "amd64",
+    "x86-64": "amd64",
+    "aarch64": "arm64",
+    "armhf": "arm",
+    "armel": "arm",
+    "i386": "386",
+    "i686": "386",
+}
 _DEFAULT_VARIANT = {("arm64", "v8"): "", ("arm64", "8"): "", ("amd64", "v1"): ""}
 
 
@@ -28,7 +36,9 @@ class Platform:
 def parse_platform(text: str) -> Platform:
     """`linux/amd64`, `linux/arm/v7`, `arm64`. Raises ValueError with a reason fit for a user."""
     parts = text.strip().lower().split("/")
-    if not 1 <= len(parts) <= 3 or not all(p and p.replace("-", "").replace("_", "").replace(".", "").isalnum() for p in parts):
+    if not 1 <= len(parts) <= 3 or not all(
+        p and p.replace("-", "").replace("_", "").replace(".", "").isalnum() for p in parts
+    ):
         raise ValueError(f"'{text}' is not a platform of the form os/arch[/variant]")
     if len(parts) == 1:
         parts = ["linux", parts[0]]
