@@ -1,7 +1,7 @@
 """Builds all container images of a repository from one bake.toml.
 
-From Python: `bake.load()` gives the spec; its `plan` and `build` are what the command line calls (SPEC §6). Everything is
-imported when it is first used, so that `import bake` costs nothing.
+From Python: `bake.load()` gives the spec; its `plan` and `build` are what the command line calls (SPEC §6). Everything
+is imported when it is first used, so that `import bake` costs nothing.
 """
 
 from __future__ import annotations

@@ -91,7 +91,7 @@ class Layers(Protocol):
         """The top layer's changes; None while it is not unpacked."""
 
     def scratch(self) -> Path:
-        """A new empty directory of this process on the store's file system. Removed with the process, or by its heir."""
+        """A new empty directory of this process in the store. Removed with the process, or by its heir."""
 
     def commit(self, parent: StateId, scratch: Path, listing_digest: str, *, created: float, size: int) -> Layer:
         """Makes `scratch` (holding `fs/` and `listing`) the layer over `parent`; atomic and idempotent.
@@ -232,8 +232,8 @@ class Worker(Protocol):
     async def run(self, task: Task, say: Say) -> Layer:
         """Runs the step and commits its layer to the store.
 
-        Raises StepFailed when the step failed, StepError when its inputs do not fit (a missing source), HostError when the host
-        cannot run it. Cancelling ends every process of the step and leaves nothing half-written.
+        Raises StepFailed when the step failed, StepError when its inputs do not fit (a missing source), HostError when
+        the host cannot run it. Cancelling ends every process of the step and leaves nothing half-written.
         """
 
 
@@ -250,7 +250,7 @@ class Engine(Worker, Protocol):
         """The top layer of `state` with a blob of that compression in the store (`gzip`, `zstd`, `none`)."""
 
     async def interact(self, state: StateId, process: Process) -> int:
-        """Runs a process on a throw-away copy of `state` with this process's own stdin, stdout, stderr; its exit code."""
+        """Runs a process on a throw-away copy of `state`, on our own stdin, stdout, stderr; its exit code."""
 
     async def close(self) -> None:
         """Ends what was started: helper processes, mounts, sandboxes."""

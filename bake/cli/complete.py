@@ -16,5 +16,7 @@ def target_items(context: click.Context, _param: click.Parameter | None, incompl
         listing = list_(options((), {"file": context.params.get("file")}))
     except Exception:
         return []
-    names = {target.name: target.description for target in listing.targets} | dict.fromkeys(listing.groups, "group")
+    names = {target.name: target.description for target in listing.targets} | {
+        group.name: group.description or "group" for group in listing.groups
+    }
     return [CompletionItem(name, help=help) for name, help in names.items() if name.startswith(incomplete)]
