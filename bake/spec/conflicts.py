@@ -10,6 +10,7 @@ from posixpath import join, normpath
 from bake.errors import Diagnostic
 from bake.oci.reference import parse_reference
 from bake.spec.redact import redact
+from bake.spec.report import RELATED, arrows
 from bake.spec.target import Table, Target
 
 _CIRCLES = 10
@@ -116,7 +117,7 @@ def circles(targets: Mapping[str, Target]) -> Iterator[Diagnostic]:
 
 def _circle(targets: Mapping[str, Target], names: list[str]) -> Diagnostic:
     first, *others = (targets[name] for name in names[:-1])
-    message = f"targets wait for each other in a circle: {' → '.join(names)}"
-    spans = [(each, each.span(edges(each)[after])) for each, after in zip(others, names[2:], strict=True)]
+    message = f"targets wait for each other in a circle: {arrows(names)}"
+    spans = [(each, each.span(edges(each)[after])) for each, after in zip(others[:RELATED], names[2:], strict=False)]
     related = tuple((span, f"`{each.name}` waits here") for each, span in spans if span is not None)
     return Diagnostic("target-cycle", message, first.span(edges(first)[names[1]]), related=related)

@@ -12,22 +12,26 @@ DEPTH_LIMIT = 1000
 
 
 class InheritanceError(Exception):
-    """`circle`: names that lead back to the first. Else `node` has parents whose orders contradict each other, or
-    more than DEPTH_LIMIT ancestors."""
+    """`circle`: names that lead back to the first. Else `node` is `too_deep`, with more than DEPTH_LIMIT ancestors, or
+    has parents whose orders contradict each other."""
 
-    def __init__(self, node: object, circle: tuple[str, ...] = ()) -> None:
+    def __init__(self, node: str, circle: tuple[str, ...] = (), *, too_deep: bool = False) -> None:
         super().__init__(node, circle)
-        self.node, self.circle = node, circle
+        self.node, self.circle, self.too_deep = node, circle, too_deep
 
 
 def linearise(
-    node: str, parents_of: Callable[[str], Sequence[str]], known: dict[str, tuple[str, ...]]
+    node: str,
+    parents_of: Callable[[str], Sequence[str]],
+    known: dict[str, tuple[str, ...]],
+    path: dict[str, Sequence[str]] | None = None,
 ) -> tuple[str, ...]:
     """`node` and all its ancestors, nearest first. `known` keeps the orders found. Raises InheritanceError.
 
-    Does not recurse, so that a long chain of parents is no danger.
+    When it fails, `path` holds the names that have no order because of it. Does not recurse, so that a long chain of
+    parents is no danger.
     """
-    path: dict[str, Sequence[str]] = {}
+    path = {} if path is None else path
     stack = [node]
     while stack:
         name = stack[-1]
@@ -39,9 +43,10 @@ def linearise(
             path[name] = tuple(dict.fromkeys(parents_of(name)))
         waiting = [parent for parent in path[name] if parent not in known]
         if not waiting:
-            known[name] = _merge(name, path[name], known)
-            if len(known[name]) > DEPTH_LIMIT:
-                raise InheritanceError(name)
+            order = _merge(name, path[name], known)
+            if len(order) > DEPTH_LIMIT:
+                raise InheritanceError(name, too_deep=True)
+            known[name] = order
             continue
         if waiting[0] in path:
             names = list(path)

@@ -15,7 +15,7 @@ from bake.spec.layer import Layer, Merged, merge
 from bake.spec.leaf import Leaf
 from bake.spec.linear import DEPTH_LIMIT, InheritanceError, linearise
 from bake.spec.overrides import Override
-from bake.spec.report import did_you_mean
+from bake.spec.report import RELATED, arrows, did_you_mean
 from bake.spec.scope import Names
 from bake.spec.workspace import Declared, Member, Spec, lineage, profile_target
 
@@ -31,6 +31,7 @@ class Nodes:
         self._profile_layers = _profile_layers(spec, profiles)
         self._members = {member.file.document: member for member in spec.members}
         self._orders: dict[str, tuple[str, ...]] = {}
+        self._broken: dict[str, InputError] = {}  # targets that have no order
         self._parents: dict[str, tuple[str, ...]] = {}
         self._bases: dict[Member, Merged] = {}
         self._merged: dict[tuple[Member, str], Merged] = {}
@@ -52,13 +53,20 @@ class Nodes:
         found = self._orders.get(name)
         if found is not None:
             return found
+        path: dict[str, Sequence[str]] = {}
         try:
-            return linearise(name, self.parents, self._orders)
+            return linearise(name, self.parents, self._orders, path)
         except InheritanceError as error:
-            raise InputError(self._inheritance(error)) from None
+            failure = InputError(self._inheritance(error))
+        except InputError as error:
+            failure = error
+        self._broken.update(dict.fromkeys([*path, name], failure))
+        raise failure
 
     def parents(self, name: str) -> tuple[str, ...]:
         """Full names of what it inherits, in order. Raises InputError for a name that is no target."""
+        if name in self._broken:
+            raise self._broken[name]
         if name not in self._parents:
             leaves = self._inherits(name)
             member = self._spec.targets[name].member
@@ -133,9 +141,9 @@ class Nodes:
     def _inheritance(self, error: InheritanceError) -> Diagnostic:
         if error.circle:
             return self._circle(error.circle[:-1])
-        name = str(error.node)
+        name = error.node
         span = self._inherits(name)[0].place.span()
-        if len(self._orders.get(name, ())) > DEPTH_LIMIT:
+        if error.too_deep:
             return Diagnostic("nested-too-deeply", f"`{name}` has more than {DEPTH_LIMIT} ancestors", span)
         parents = ", ".join(f"`{parent}`" for parent in self._parents[name])
         message = f"the parents of `{name}` ({parents}) order their common ancestors in ways that contradict each other"
@@ -144,11 +152,12 @@ class Nodes:
 
     def _circle(self, names: Sequence[str]) -> Diagnostic:
         """The same finding wherever the circle was entered: told from the target declared first."""
-        start = min(range(len(names)), key=lambda at: list(self._spec.targets).index(names[at]))
+        declared = {name: at for at, name in enumerate(self._spec.targets)}
+        start = min(range(len(names)), key=lambda at: declared[names[at]])
         first, *others = (*names[start:], *names[:start])
-        message = f"targets inherit from each other in a circle: {' → '.join([first, *others, first])}"
+        message = f"targets inherit from each other in a circle: {arrows([first, *others, first])}"
         at = self._parents[first].index(others[0] if others else first)
-        related = tuple(_declared_here(self._spec.targets[each]) for each in others)
+        related = tuple(_declared_here(self._spec.targets[each]) for each in others[:RELATED])
         return Diagnostic("inheritance-cycle", message, self._inherits(first)[at].place.span(), related=related)
 
 

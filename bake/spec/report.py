@@ -68,6 +68,17 @@ class Report:
             raise InputError(errors)
 
 
+RELATED = 8
+"""Further places shown with one finding."""
+
+
+def arrows(names: Sequence[str]) -> str:
+    """`a → b → a`; a long way round is cut in the middle."""
+    if len(names) > 2 * RELATED:
+        names = [*names[:RELATED], "…", *names[-2:]]
+    return " → ".join(names)
+
+
 def did_you_mean(word: str, known: Sequence[str]) -> str | None:
     """A hint naming the nearest known word; else, when they are few, all of them."""
     if len(known) > _COMPARED_AT_MOST:  # comparing is slow: only names that start or end alike

@@ -18,6 +18,8 @@ from bake.spec.report import did_you_mean
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z0-9_]+)*")
 _FILTER = re.compile(r"\s*\|\s*([A-Za-z0-9_-]*)")
 _DEPTH_LIMIT = 20
+_LENGTH_LIMIT = 4 * 1024 * 1024
+"""Characters. Variables that hold each other several times grow without end."""
 
 
 class TemplateError(ValueError):
@@ -78,12 +80,16 @@ class Template:
         """The text with every expression replaced. Raises TemplateError, and what `lookup` raises."""
         texts: list[str] = []
         secrets: frozenset[str] = frozenset()
+        length = 0
         for piece in self.pieces:
             if isinstance(piece, str):
                 texts.append(piece)
                 continue
             value = piece.evaluate(lookup)
             texts.append(value.text or "")
+            length += len(texts[-1])
+            if length > _LENGTH_LIMIT:
+                raise TemplateError(f"it stands for more than {_LENGTH_LIMIT} characters", piece.text)
             if value.secrets:
                 secrets |= value.secrets
         return Value("".join(texts), secrets)
@@ -114,6 +120,8 @@ class _Scope(Mapping[str, str]):
         self.secrets |= value.secrets
         if value.text is None:
             raise KeyError(name)
+        if self._expression.form.startswith("//") and len(value.text) * len(self._own.text or "") > 16 * _LENGTH_LIMIT:
+            raise TemplateError(f"it stands for more than {_LENGTH_LIMIT} characters", self._expression.text)
         return value.text
 
     def __iter__(self) -> Iterator[str]:

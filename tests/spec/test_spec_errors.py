@@ -242,6 +242,10 @@ def test_contradicting_parents(refused: Refused) -> None:
          "[target.t]\nargs.A = '${V0}'", "nested-too-deeply"),
         ("\n".join(f"[target._t{i}]\ninherits = ['_t{i + 1}']" for i in range(1500)) + "\n[target._t1500]\n"
          "[target.t]\ninherits = ['_t0']", "nested-too-deeply"),
+        ("\n".join(f"[target.t{i}]\ninherits = ['t{(i + 1) % 3000}']" for i in range(3000)), "inheritance-cycle"),
+        ("variable.V0 = 'aaaaaaaaaa'\n" + "\n".join(f"variable.V{i} = '{f'${{V{i - 1}}}' * 9}'" for i in range(1, 20))
+         + "\n[target.t]\nargs.A = '${V19}'", "bad-substitution"),
+        ("variable.V = '" + "a" * 100000 + "'\n[target.t]\nargs.A = '${V//a/${V}}'", "bad-substitution"),
         ("a = " + "9" * 5000, "toml-syntax"),
         ("\x00", "toml-syntax"),
         ("[target.t]\nargs.A = '" + "${A:-" * 3000 + "}" * 3000 + "'", "bad-substitution"),
