@@ -28,6 +28,8 @@ def build(
     `default` is built.
     """
     if dry_run:
+        if reports:
+            raise click.UsageError("--report tells what a build did; `bake plan --json` prints what it would do")
         from bake.cli.plan import show_plan
 
         return show_plan(options(targets, flags), progress, as_json)

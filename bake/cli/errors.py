@@ -15,7 +15,7 @@ import click
 from bake.cli.defect import Defect
 from bake.cli.exits import READER_GONE
 from bake.cli.usage import usage_error
-from bake.errors import BakeError, Diagnostic, HostError, Interrupted
+from bake.errors import BakeError, Diagnostic, HostError, Interrupted, StepFailed
 
 _HOST = {
     errno.ENOSPC: ("disk-full", "no space left on the device", "`bake cache prune` frees space in the store"),
@@ -37,6 +37,14 @@ class ReaderGone(BakeError):
 def failures(exception: BaseException) -> tuple[BakeError, ...]:
     """Any exception as expected failures, groups flattened. Raises nothing."""
     return tuple(dict.fromkeys(_failure(leaf) for leaf in _leaves(exception)))
+
+
+def untold(errors: Sequence[BakeError]) -> tuple[BakeError, ...]:
+    """Without the steps whose process ended badly: the renderer has shown their place, code and last lines.
+
+    Why a step did not even start, or took too long, is in its error alone.
+    """
+    return tuple(e for e in errors if not (isinstance(e, StepFailed) and e.exit_code_of_step is not None))
 
 
 def show(errors: Sequence[BakeError]) -> int:

@@ -47,10 +47,12 @@ def _signals(scope: anyio.CancelScope, on_first: Callable[[], None], on_second: 
         on_first()
 
     loop = asyncio.get_running_loop()
-    for number in _SIGNALS:
+    # What our parent has us ignore stays ignored: `nohup bake`, or `bake &` of a shell without job control.
+    heeded = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+    for number in heeded:
         loop.add_signal_handler(number, received)
     try:
         yield
     finally:
-        for number in _SIGNALS:
+        for number in heeded:
             loop.remove_signal_handler(number)

@@ -36,7 +36,9 @@ def run(
     The target is built first if need be. The exit code is that of the command.
     """
     from bake.app.running import run as work
+    from bake.cli.errors import show, untold
     from bake.cli.interrupt import run_async
+    from bake.errors import StepFailed
     from bake.render.brief import Brief
     from bake.render.renderer import renderer_for
 
@@ -48,5 +50,9 @@ def run(
                 wanted, target, args, shown.event, entrypoint=entrypoint, env=dict(env), user=user, workdir=workdir
             )
         )
+    except StepFailed as failed:
+        shown.close()
+        show(untold((failed,)))
+        return failed.exit_code
     finally:
         shown.close()

@@ -11,9 +11,9 @@ from time import monotonic
 from typing import Protocol
 
 from bake.cli.defect import Defect
-from bake.cli.errors import failures, show
+from bake.cli.errors import failures, show, untold
 from bake.cli.interrupt import run_async
-from bake.errors import BakeError, Diagnostic, HostError, Interrupted
+from bake.errors import BakeError, Diagnostic, InputError, Interrupted
 from bake.events import DiagnosticFound, DiagnosticInfo, Event, Outcome, Report, RunFinished
 from bake.render.diagnostics import info_of
 from bake.render.renderer import Progress, Renderer, renderer_for
@@ -43,7 +43,8 @@ class View:
 
 def tell(work: Callable[[Emit], Awaitable[Result]], view: View) -> int:
     """Runs `work`, shows it, writes the reports, whatever happens; returns the exit code."""
-    telling = Telling(renderer_for(view.progress, sys.stderr, os.environ))
+    by_events = view.progress == "json"  # else errors are shown with their source lines, when all else is out
+    telling = Telling(renderer_for(view.progress, sys.stderr, os.environ), by_events)
     raised: tuple[BaseException, ...] = ()
     errors: tuple[BakeError, ...] = ()
     try:
@@ -51,20 +52,18 @@ def tell(work: Callable[[Emit], Awaitable[Result]], view: View) -> int:
     except BaseException as exception:
         raised = (exception,)
     report, errors = telling.end(errors, raised)
-    if view.progress != "json":
-        show(errors)
-    try:
-        _write(report, view)
-    except OSError as error:
-        return max(report.exit_code, show(failures(_unwritten(error))))
-    return report.exit_code
+    if not by_events:
+        show(errors if raised else untold(errors))
+    unwritten = show(_write(report, view))
+    return report.exit_code or unwritten
 
 
 class Telling:
     """One stream of events on its way. `RunFinished` is held back until all that is to be said before it is said."""
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: Renderer, errors_too: bool) -> None:
         self._renderer = renderer
+        self._errors_too = errors_too
         self._fold = ReportFold()
         self._finished: RunFinished | None = None
         self._interrupted = False
@@ -103,10 +102,15 @@ class Telling:
         known = self._fold.diagnostics
         for info in dict.fromkeys(info_of(d) for error in errors for d in error.diagnostics):
             if info not in known:
-                self.event(DiagnosticFound(diagnostic=info))
+                self._error(DiagnosticFound(diagnostic=info))
         self._fold.event(end)
         self._renderer.event(end)
         self._renderer.close()
+
+    def _error(self, event: DiagnosticFound) -> None:
+        self._fold.event(event)
+        if self._errors_too:
+            self._renderer.event(event)
 
     def _ending(self, errors: Sequence[BakeError], raised: bool) -> RunFinished:
         if self._finished is not None and not raised:
@@ -118,16 +122,19 @@ class Telling:
         return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self._started, 4))
 
 
-def _write(report: Report, view: View) -> None:
+def _write(report: Report, view: View) -> list[BakeError]:
+    """Writes all that can be written; returns what could not."""
     text = report_json(report) if view.reports or view.as_json else ""
+    unwritten: list[BakeError] = []
     for name in view.reports:
-        Path(name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        try:
+            Path(name).write_text(text, encoding="utf-8", errors="backslashreplace")
+        except OSError as error:
+            unwritten.append(InputError(Diagnostic("report", f"cannot write the report: {error}")))
     if view.as_json:
-        sys.stdout.write(text)
-        sys.stdout.flush()
-
-
-def _unwritten(error: OSError) -> BaseException:
-    if isinstance(error, BrokenPipeError):
-        return error
-    return HostError(Diagnostic("report", f"cannot write the report: {error}"))
+        try:
+            sys.stdout.write(text)
+            sys.stdout.flush()
+        except OSError as error:
+            unwritten += failures(error)
+    return unwritten

@@ -1,6 +1,6 @@
 """JSON schemas of what bake writes for machines, made from the structs of `events.py`.
 
-`python -m bake.render.schema DIR` writes them.
+`python -m bake.render.schema [DIR]` writes them, by default into schemas/.
 `report` is `--report FILE.json` and `bake build --json`; `events` is one line of `--progress json`; `plan` is
 `bake plan --json`.
 """
@@ -46,5 +46,6 @@ def text_of(kind: str) -> str:
 
 
 if __name__ == "__main__":
+    directory = sys.argv[1] if len(sys.argv) > 1 else "schemas"
     for each in KINDS:
-        Path(sys.argv[1], f"{each}.schema.json").write_text(text_of(each), encoding="utf-8")
+        Path(directory, f"{each}.schema.json").write_text(text_of(each), encoding="utf-8")

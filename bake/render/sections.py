@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from time import time
+
+_INDENTED = re.compile("^([ \t]+)::", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +33,8 @@ def _github_open(_id: str, title: str) -> str:
 
 
 def _github_guard(text: str) -> str:
-    """`##[command]` is obeyed anywhere in a line, `::command::` only at its start, where our prefix stands."""
-    return text.replace("##[", "## [")
+    """`##[command]` is obeyed anywhere in a line, `::command::` at its start, where ours stand, or behind blanks."""
+    return _INDENTED.sub(r"\1: :", text.replace("##[", "## ["))
 
 
 def _gitlab(clock: Callable[[], float]) -> Sections:

@@ -103,6 +103,23 @@ def test_terminated_as_interrupted(tmp_path: Path) -> None:
     assert process.returncode == 130 and report.exists()
 
 
+def test_what_the_parent_ignores_stays_ignored(tmp_path: Path) -> None:
+    report = tmp_path / "report.json"
+    process = subprocess.Popen(
+        ["sh", "-c", "trap '' HUP INT; exec \"$@\"", "sh", sys.executable, "-c", STUBBORN, str(report)],
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    process.stderr.readline()
+    process.send_signal(signal.SIGHUP)
+    process.send_signal(signal.SIGINT)
+    process.terminate()
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert [json.loads(line)["type"] for line in err.splitlines()] == ["diagnostic", "run.finished"], "stopped once"
+
+
 def test_reader_that_goes_away_is_no_error() -> None:
     reading, writing = os.pipe()
     os.close(reading)
@@ -136,5 +153,7 @@ def test_completion(tmp_path: Path) -> None:
     (tmp_path / "bake.toml").write_text(SPEC.replace("[target.a]", "[target.pluto]"))
     assert complete("bake pl", tmp_path) == ["plan", "pluto"]
     assert complete("bake build pl", tmp_path) == ["pluto"]
+    (tmp_path / "bake.toml").write_text(SPEC.replace("[target.a]", "[group.plus]\ntargets = ['pluto']\n[target.pluto]"))
+    assert complete("bake build pl", tmp_path) == ["pluto", "plus"]
     (tmp_path / "bake.toml").write_text("broken [")
     assert complete("bake pl", tmp_path) == ["plan"]

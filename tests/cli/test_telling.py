@@ -54,8 +54,23 @@ def test_success(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
 def test_failed_step(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     code, err, report = told(tmp_path, capsys, FAILURE, (STEP,))
     assert (code, report["outcome"], report["exit_code"]) == (1, "failed", 1)
-    assert err.endswith(" --> Dockerfile:2:1\n  |\n2 | RUN false\n  | ^^^^^^^^^\n")
+    assert err.startswith("FAILED 1m15s") and err.endswith("  | line 30\n"), "told once, by the renderer"
     assert [d["code"] for d in report["diagnostics"]] == ["offline", "step-failed", "step-failed"]
+
+
+def test_step_that_never_started_says_why(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    missing = StepFailed(Diagnostic("step-failed", "sh: not found", SOURCE.span(7, 16)), None)
+    _, err, _ = told(tmp_path, capsys, FAILURE, (missing, STEP))
+    assert err.endswith("error[step-failed]: sh: not found\n --> Dockerfile:2:1\n  |\n2 | RUN false\n  | ^^^^^^^^^\n")
+
+
+@pytest.mark.parametrize("progress", ["plain", "quiet", "json"])
+def test_notes_of_errors_are_told_once(tmp_path: Path, capsys: pytest.CaptureFixture[str], progress: str) -> None:
+    note = Diagnostic("not-published", "no tag was moved", severity="info")
+    error = RemoteError([Diagnostic("refused", "no entry"), note])
+    code, err, report = told(tmp_path, capsys, SUCCESS[:-1], (error,), progress)
+    assert code == 3 and err.count("no tag was moved") == err.count("no entry") == 1
+    assert [d["code"] for d in report["diagnostics"]] == ["refused", "not-published"]
 
 
 def test_wrong_spec(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -148,10 +163,16 @@ def test_json_progress_is_json_only(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert lines[-2]["diagnostic"]["file"] == "Dockerfile"
 
 
-def test_unwritable_report(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(("errors", "expected"), [((), 2), ((RemoteError(Diagnostic("refused", "no entry")),), 3)])
+def test_unwritable_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], errors: tuple[BakeError, ...], expected: int
+) -> None:
     async def work(_emit: Emit) -> Outcome:
-        return Outcome()
+        return Outcome(errors)
 
     (tmp_path / "x.json").mkdir()
-    assert tell(work, View("quiet", (str(tmp_path / "x.json"),))) == 4
-    assert "error[report]: cannot write the report" in capsys.readouterr().err
+    other = tmp_path / "y.json"
+    assert tell(work, View("quiet", (str(tmp_path / "x.json"), str(other)), True)) == expected
+    out, err = capsys.readouterr()
+    assert "error[report]: cannot write the report" in err
+    assert out == other.read_text(), "what can be written is"

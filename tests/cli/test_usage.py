@@ -61,6 +61,13 @@ error[bad-value]: invalid value for '--report': there is no directory '/nowhere/
 """)
 
 
+def test_no_report_of_a_dry_run(capsys: pytest.CaptureFixture[str]) -> None:
+    assert wrong("app --dry-run --report x.json", capsys) == snapshot("""\
+error[usage]: --report tells what a build did; `bake plan --json` prints what it would do
+  = hint: `bake build --help` shows the usage
+""")
+
+
 def test_missing_value(capsys: pytest.CaptureFixture[str]) -> None:
     assert wrong("app -f", capsys) == snapshot("""\
 error[usage]: option '-f' requires an argument

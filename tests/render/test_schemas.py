@@ -26,7 +26,7 @@ def check(kind: str, value: Any) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_file_is_current(kind: str) -> None:
-    assert (FILES / f"{kind}.schema.json").read_text() == text_of(kind), "run `python -m bake.render.schema schemas`"
+    assert (FILES / f"{kind}.schema.json").read_text() == text_of(kind), "run `python -m bake.render.schema`"
     Draft202012Validator.check_schema(schema(kind))
 
 
