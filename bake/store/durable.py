@@ -28,18 +28,21 @@ def drop_unsafe(database: Database, boot: str) -> bool:
     with database.write_durably() as connection:
         rows = connection.execute("SELECT name FROM trees WHERE boot <> '' AND boot <> ?", (boot,)).fetchall()
         for (name,) in rows:
-            _forget(connection, name)
-        connection.execute("DELETE FROM trees WHERE name NOT IN (SELECT tree FROM layers)")
+            forget_tree(connection, name)
     return True
 
 
-def _forget(connection: sqlite3.Connection, name: str) -> None:
-    """A tree that came from a registry can be unpacked again; any other takes the states on it along."""
+def forget_tree(connection: sqlite3.Connection, name: str) -> None:
+    """Its directory is of no use any more, and becomes an orphan.
+
+    A tree that came from a registry can be unpacked again; any other takes the states on it along, and all above them.
+    """
     found = connection.execute("SELECT sources FROM trees WHERE name = ?", (name,)).fetchone()
     if found is not None and found[0] != NOTHING:
         connection.execute("UPDATE trees SET unpacked = 0, boot = '' WHERE name = ?", (name,))
     else:
         connection.execute("DELETE FROM layers WHERE tree = ?", (name,))
+        connection.execute("DELETE FROM trees WHERE name NOT IN (SELECT tree FROM layers)")
 
 
 def make_safe(database: Database, root: Path, boot: str) -> None:

@@ -54,12 +54,13 @@ class LayerTable:
         version = self._database.version()
         if version != self._chains_of or len(self._chains) > _MOST_CHAINS:
             self._chains, self._chains_of = {}, version
-        found = self._chains.get(state)
+        chains = self._chains  # the one of this version, even if another thread makes a new one now
+        found = chains.get(state)
         if found is None:
             found = tuple(layer_of(row, self._directory) for row in self._database.all(CHAIN, (state,)))
             if not found:
                 raise lost(state)
-            self._chains[state] = found
+            chains[state] = found
         return found
 
     def tree(self, state: StateId) -> Tree | None:

@@ -14,7 +14,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from shutil import rmtree
+from typing import TYPE_CHECKING
 
+from bake.errors import Diagnostic
 from bake.ports import Blobs, Files, Layers, Records
 from bake.store.blobs import BlobDirectory
 from bake.store.database import Database
@@ -28,6 +30,9 @@ from bake.store.records import RecordTable
 from bake.store.sweep import Remove, sweep_orphans, sweep_owners
 from bake.store.trouble import mapped
 
+if TYPE_CHECKING:
+    from bake.store.usage import Usage
+
 _DIRECTORIES = ("", "oci", "oci/blobs", "oci/blobs/sha256", "layers", "tmp", "locks")
 _LAYOUT = {
     "oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
@@ -35,7 +40,7 @@ _LAYOUT = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class DiskStore:
     """See ports.Store; any thread may use it. `results` and `runs` are for the commands."""
 
@@ -60,6 +65,27 @@ class DiskStore:
         """Makes everything durable; a process that goes on for long calls it after each run."""
         make_safe(self.database, self.root, self._boot)
         self.database.flush()
+
+    def verify(self, deep: bool = False) -> list[Diagnostic]:
+        """What is not as it should be; `deep` reads every file. Nothing is changed."""
+        from bake.store.verify import find
+
+        return [finding.diagnostic for finding in find(self.root, self.database, deep)]
+
+    def repair(self) -> list[Diagnostic]:
+        """As `verify` with `deep`, and forgets what is damaged: it is built or downloaded again when needed."""
+        from bake.store.verify import find, forget
+
+        findings = find(self.root, self.database, True)
+        forget(findings, self.root, self.database)
+        sweep_orphans(self.root, self.database, self._owner)
+        return [finding.diagnostic for finding in findings]
+
+    def usage(self) -> list[Usage]:
+        """What takes how much of the disk."""
+        from bake.store.usage import usage
+
+        return usage(self.root, self.database)
 
     def close(self) -> None:
         """See ports.Store. Waits until new layers are on the disk."""
