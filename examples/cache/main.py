@@ -1,0 +1,10 @@
+"""A server with one page."""
+
+from fastapi import FastAPI
+
+app = FastAPI()
+
+
+@app.get("/")
+def root() -> dict[str, str]:
+    return {"message": "hello, world"}
