@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from inline_snapshot import snapshot
 from recorded_events import COPY, FAILURE, FILE, MAKE, PIP, SUCCESS, finished, log
 
-from bake.events import Event, StepStarted
+from bake.events import DiagnosticFound, DiagnosticInfo, Event, StepStarted
 from bake.render.plain import PlainRenderer
 
 
@@ -135,6 +135,12 @@ def test_github_groups_and_commands_in_logs() -> None:
         ]
     )
     assert "##[" not in text
+
+
+def test_github_obeys_nothing_in_a_warning() -> None:
+    hostile = DiagnosticInfo(code="x", severity="warning", message="first\n::add-mask::a\n\t ::stop-commands::b")
+    text = shown([DiagnosticFound(diagnostic=hostile)], {"GITHUB_ACTIONS": "true"})
+    assert [line for line in text.splitlines() if line.strip().startswith("::")] == []
 
 
 def test_github_shows_a_failed_step_unfolded() -> None:
