@@ -23,6 +23,8 @@ from bake.spec.template import TemplateError, Value
 from bake.spec.values import plain_text
 from bake.spec.workspace import Member
 
+_DEPTH_LIMIT = 20
+
 
 class Evaluation:
     """The values of one target. What is wrong is in `report`; nothing is evaluated twice."""
@@ -153,6 +155,8 @@ class Evaluation:
         if path in self._open:
             circle = " → ".join(f"target.{each}" for each in [*self._open[self._open.index(path) :], path])
             raise TemplateError(f"values stand for each other in a circle: {circle}", part, code="variable-cycle")
+        if len(self._open) > _DEPTH_LIMIT:
+            raise TemplateError("values stand for each other too deeply", part, code="nested-too-deeply")
         written = self.variant.keys.get(key.name)
         leaf = written.get(rest) if isinstance(written, Mapping) else written
         if not isinstance(leaf, Leaf):

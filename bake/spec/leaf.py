@@ -42,6 +42,9 @@ class Leaf:
         except Refused as problem:
             findings = refusals(problem, self.place)
             raise InputError(tuple(redact_finding(each, shown) for each in findings)) from None
+        except RecursionError:
+            message = "values are nested too deeply"
+            raise InputError(Diagnostic("nested-too-deeply", message, self.place.span())) from None
         finally:
             secrets |= shown
 
@@ -78,15 +81,16 @@ def template_finding(error: TemplateError, place: Place) -> Diagnostic:
 
 
 def texts_in(raw: Any) -> Iterator[str]:
-    """All texts in a value, however deep."""
-    if isinstance(raw, str):
-        yield raw
-    elif isinstance(raw, list):
-        for element in raw:
-            yield from texts_in(element)
-    elif isinstance(raw, dict):
-        for element in raw.values():
-            yield from texts_in(element)
+    """All texts in a value, in any order, however deep."""
+    todo = [raw]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, list):
+            todo += value
+        elif isinstance(value, dict):
+            todo += value.values()
 
 
 def _holds_template(raw: Any) -> bool:

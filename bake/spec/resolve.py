@@ -15,7 +15,7 @@ from bake.spec.overrides import Override, read_overrides
 from bake.spec.report import Report, did_you_mean
 from bake.spec.request import Request
 from bake.spec.scope import Names, argument
-from bake.spec.select import Selector
+from bake.spec.select import Incomplete, Selector
 from bake.spec.target import Target
 from bake.spec.template import TemplateError
 from bake.spec.variants import Variants, expand_all
@@ -166,7 +166,7 @@ class Resolved:
                 return tuple(self.selector.default())
             except InputError as error:
                 self.report.extend(error.diagnostics)
-                return ()
+                return error.found if isinstance(error, Incomplete) else ()
         for name in self.request.names:
             try:
                 found += self.selector.select(name, self.spec.root)
@@ -174,6 +174,7 @@ class Resolved:
                 self.report.add(template_finding(error, argument("command line", name, (0, len(name)))))
             except InputError as error:
                 self.report.extend(error.diagnostics)
+                found += error.found if isinstance(error, Incomplete) else ()
         return tuple(dict.fromkeys(found))
 
     def _reached(self, requested: Iterable[str]) -> dict[str, Target]:

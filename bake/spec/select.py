@@ -13,12 +13,22 @@ from functools import cached_property
 from bake.errors import Diagnostic, InputError
 from bake.spec.conditions import Conditions, has_value, split_conditions
 from bake.spec.leaf import DROPPED, template_finding
-from bake.spec.report import did_you_mean
+from bake.spec.report import arrows, did_you_mean
 from bake.spec.scope import Names
 from bake.spec.template import TemplateError, Value
 from bake.spec.variants import Variants
 from bake.spec.workspace import DeclaredGroup, Member, Spec
 
+
+class Incomplete(InputError):
+    """Some of what a selection stands for is wrong; `found` is the rest, so that its errors can be told too."""
+
+    def __init__(self, diagnostics: Sequence[Diagnostic], found: Sequence[str]) -> None:
+        super().__init__(diagnostics)
+        self.found = tuple(found)
+
+
+_DEPTH_LIMIT = 50
 _HINTS = 100
 """How many unknown names get a suggestion: finding one takes time, and nobody reads more."""
 
@@ -58,10 +68,13 @@ class Selector:
         if known is not None:
             return known
         group = self._spec.groups[name]
+        span = group.group.place.key_span
         if name in self._open:
-            circle = " → ".join([*self._open[self._open.index(name) :], name])
-            span = group.group.place.key_span()
-            raise InputError(Diagnostic("group-cycle", f"groups hold each other in a circle: {circle}", span))
+            circle = arrows([*self._open[self._open.index(name) :], name])
+            raise InputError(Diagnostic("group-cycle", f"groups hold each other in a circle: {circle}", span()))
+        if len(self._open) > _DEPTH_LIMIT:
+            message = f"groups hold each other more than {_DEPTH_LIMIT} deep"
+            raise InputError(Diagnostic("nested-too-deeply", message, span()))
         self._open.append(name)
         try:
             found = self._members(group)
@@ -88,14 +101,16 @@ class Selector:
                 errors.append(template_finding(error, leaf.place))
             except InputError as error:
                 errors += error.diagnostics
+                found += error.found if isinstance(error, Incomplete) else ()
         if errors:
-            raise InputError(errors)
+            raise Incomplete(errors, found)
         return tuple(dict.fromkeys(found))
 
     def _named(self, name: str, member: Member) -> Iterable[str]:
         if name == "all":
-            self._raise_failed(lambda _: True)
-            return [each.name for each in self._variants.by_name.values() if not each.declared.is_template]
+            everything = [each.name for each in self._variants.by_name.values() if not each.declared.is_template]
+            self._raise_failed(lambda _: True, everything)
+            return everything
         if any(char in name for char in "*?["):
             return self._glob(name)
         if member.full(name) in self._variants.by_name:
@@ -122,12 +137,12 @@ class Selector:
         def fits(full: str) -> bool:
             return fnmatchcase(full, pattern) or fnmatchcase(full.rpartition(":")[2], pattern)
 
-        self._raise_failed(fits)
         found = [
             each.name
             for each in self._variants.by_name.values()
             if not each.declared.is_template and (fits(each.name) or fits(each.declared.name))
         ]
+        self._raise_failed(fits, found)
         if not found:
             hint = "globs never match templates" if any(map(fits, self._spec.targets)) else None
             raise TemplateError(f"no target matches `{pattern}`", pattern, hint, code="unknown-target")
@@ -154,7 +169,7 @@ class Selector:
         names = (*self._spec.groups, *self._spec.targets, *self._variants.by_name, *self._shorts)
         return tuple(dict.fromkeys(names))
 
-    def _raise_failed(self, fits: Callable[[str], bool]) -> None:
+    def _raise_failed(self, fits: Callable[[str], bool], found: Sequence[str]) -> None:
         errors = [
             diagnostic
             for name, diagnostics in self._variants.failed.items()
@@ -162,7 +177,7 @@ class Selector:
             for diagnostic in diagnostics
         ]
         if errors:
-            raise InputError(errors)
+            raise Incomplete(errors, found)
 
     def _unknown(self, name: str) -> Exception:
         for failed, diagnostics in self._variants.failed.items():
