@@ -1,78 +1,131 @@
-"""Which sandbox this host has, by trying: the best first (reference/engine.md §1)."""
+"""Chooses the sandbox of this host by trying: the first of the candidates in which a container runs.
+
+The choice is kept in a file, valid until the host boots again or a program of the candidates is replaced.
+"""
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+import os
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from bake.errors import Diagnostic, HostError
-from bake.ports import Execution, Sandbox, StartFailed
-from bake.sandbox.cgroups import hide_host_cgroups
-from bake.sandbox.runtime import Runtime
+from bake.ports import Sandbox
+from bake.sandbox.candidates import Candidate, candidates, own_rights, stamp
+from bake.sandbox.config import Rights
+from bake.sandbox.ids import IdMap, current
+from bake.sandbox.probe import probe
 
-_SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_UNSTARTED = "probe: started"
+_FILE = "sandbox.json"
 
-Candidate = tuple[str, Callable[[], Sandbox | None]]
+
+class _Choice(msgspec.Struct, frozen=True):
+    """`number` is the place among the candidates; the rest must be as it was for the choice to hold."""
+
+    boot: str
+    host: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A candidate tried: `sandbox` when a container runs in it, else the `refusal`."""
+
+    name: str
+    package: str
+    sandbox: Sandbox | None
+    refusal: str = ""
 
 
 async def detect(rootless: bool, scratch: Path, prefer: str | None = None) -> Sandbox:
-    """A sandbox in which a probe container starts. Raises HostError with what to install.
+    """The best sandbox, or the one named `prefer`: crun, runc, bubblewrap.
 
-    To be called inside the helper's namespaces; `scratch` is an empty directory.
+    To be called in the helper's namespaces. `scratch` holds probe containers for a moment and the choice for the next
+    time. Raises HostError.
     """
-    problems: list[str] = []
-    for number, (name, make) in enumerate(_candidates(rootless)):
-        if prefer and prefer != name:
-            continue
-        sandbox = make()
-        if sandbox is None:
-            problems.append(f"{name} is not installed")
-            continue
-        problem = await _probe(sandbox, scratch / f"probe{number}")
-        if problem is None:
-            return sandbox
-        problems.append(f"{name}: {problem}")
-    hint = f"install {prefer}" if prefer else "install the package crun or runc"
-    raise HostError(Diagnostic("no-sandbox", f"no sandbox for RUN works here ({'; '.join(problems)})", hint=hint))
+    ids = current()
+    rows = [row for row in candidates(rootless) if prefer is None or row.name == prefer]
+    rights = own_rights(ids)
+    host = _host(rows, ids, prefer)
+    kept = _kept(scratch, host)
+    if kept is not None and kept < len(rows) and (made := _made(rows[kept], rights)) is not None:
+        return made
+    findings: list[Finding] = []
+    for number, row in enumerate(rows):
+        finding = await _try(row, rights, scratch)
+        if finding.sandbox is not None:
+            _keep(scratch, _Choice(_boot(), host, number))
+            return finding.sandbox
+        findings.append(finding)
+    raise _nothing(findings, prefer)
 
 
-def _candidates(rootless: bool) -> Iterator[Candidate]:
-    if rootless:
-        yield "crun", lambda: _cured_crun()
-    else:
-        yield "crun", lambda: _runtime("crun", ("--cgroup-manager=cgroupfs",), False)
-    yield "runc", lambda: _runtime("runc", (), rootless)
+async def survey(scratch: Path) -> list[Finding]:
+    """Every candidate tried, for `bake doctor`. To be called in the helper's namespaces."""
+    ids = current()
+    return [await _try(row, own_rights(ids), scratch) for row in candidates(ids.rootless)]
 
 
-def _cured_crun() -> Sandbox | None:
-    return _runtime("crun", ("--cgroup-manager=disabled",), True) if find("crun") and hide_host_cgroups() else None
+async def _try(row: Candidate, rights: Rights, scratch: Path) -> Finding:
+    sandbox = _made(row, rights)
+    if sandbox is None:
+        return Finding(row.name, row.package, None, "not installed")
+    refusal = await probe(sandbox, scratch)
+    return Finding(row.name, row.package, sandbox if refusal is None else None, refusal or "")
 
 
-def _runtime(name: str, options: tuple[str, ...], rootless: bool) -> Runtime | None:
-    path = find(name)
-    return Runtime(name, path, options, rootless) if path else None
+def _made(row: Candidate, rights: Rights) -> Sandbox | None:
+    program = row.find()
+    return None if program is None else row.make(program, rights)
 
 
-def find(name: str) -> str | None:
-    """A program, also where an ordinary user's PATH does not look."""
-    return shutil.which(name) or shutil.which(name, path=_SEARCH)
+_ADVICE: tuple[tuple[str, str], ...] = (
+    ("permission denied", "this host forbids containers in containers: run bake in a privileged container"),
+    ("operation not permitted", "this host forbids containers in containers: run bake in a privileged container"),
+    ("no space left on device", "the limit of namespaces is reached: raise user.max_user_namespaces"),
+    ("seccomp", "install a runtime that is built with libseccomp"),
+)
 
 
-async def _probe(sandbox: Sandbox, scratch: Path) -> str | None:
-    """Starts a program that is not there, in an empty root: all but the last step must work."""
-    root = scratch / "root"
-    root.mkdir(parents=True)
-    place = scratch / "place"
-    place.mkdir()
-    execution = Execution(
-        args=("/bake-probe",), env=(), cwd="/", user="", network="none", insecure=False, hostname="probe", mounts=(),
-        shm_size=1 << 20, ulimits=(), terminal=False,
-    )  # fmt: skip
-    try:
-        await sandbox.run(str(root), execution, str(place), lambda _stream, _chunk: None)
-    except StartFailed as error:
-        reason = str(error)
-        return None if "bake-probe" in reason or "no such file" in reason.lower() else reason
+def _nothing(findings: list[Finding], prefer: str | None) -> HostError:
+    if not findings:
+        return HostError(Diagnostic("no-sandbox", f"unknown sandbox {prefer!r}", hint="one of crun, runc, bubblewrap"))
+    said = "; ".join(f"{finding.name}: {finding.refusal}" for finding in findings)
+    missing = [finding.package for finding in findings if finding.refusal == "not installed"]
+    advice = [f"install the package {' or '.join(missing)}"] if missing else []
+    advice += [hint for sign, hint in _ADVICE if sign in said.lower()]
+    return HostError(Diagnostic("no-sandbox", f"no RUN step can be run here: {said}", hint="; ".join(advice) or None))
+
+
+# What was chosen last
+
+
+def _host(rows: list[Candidate], ids: IdMap, prefer: str | None) -> str:
+    """All that the choice depends on."""
+    programs = [program for row in rows if (program := row.find()) is not None]
+    return "\n".join([prefer or "", repr(ids), *map(stamp, programs)])
+
+
+def _kept(scratch: Path, host: str) -> int | None:
+    with suppress(OSError, msgspec.DecodeError):
+        choice = msgspec.json.decode((scratch / _FILE).read_bytes(), type=_Choice)
+        if (choice.boot, choice.host) == (_boot(), host):
+            return choice.number
     return None
+
+
+def _keep(scratch: Path, choice: _Choice) -> None:
+    """A race with another bake writes the same choice; without a place to write it is tried again next time."""
+    path = scratch / f"{_FILE}.{os.getpid()}"
+    with suppress(OSError):
+        path.write_bytes(msgspec.json.encode(choice))
+        path.replace(scratch / _FILE)
+
+
+def _boot() -> str:
+    with suppress(OSError):
+        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return ""

@@ -1,148 +1,135 @@
-"""A step in a container of an OCI runtime: crun or runc, driven by their command line (reference/engine.md §1)."""
+"""Runs a step by an OCI runtime, crun or runc: writes the bundle, drives `run`, kills and cleans up."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 import os
-import shutil
-from collections.abc import Callable
+import secrets
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from uuid import uuid4
+from shutil import rmtree
+
+import anyio
+import msgspec
 
 from bake.ports import Execution, StartFailed
-from bake.sandbox.config import runtime_config
-from bake.sandbox.users import ids_of, read_in
+from bake.sandbox.cgroups import CRUN_OPTION, covered
+from bake.sandbox.child import Child, Output, succeeds
+from bake.sandbox.complaints import complaint
+from bake.sandbox.config import Rights, runtime_config
+from bake.sandbox.subject import enter, identity_of
 
-Output = Callable[[str, bytes], None]
-
-_CHUNK = 1 << 16
-_PATIENCE = 5.0  # seconds for a killed container to end
-_LINGER = 2.0  # seconds for output still in the pipe when the container is gone
+_KILL_SECONDS = 5.0
+_PAUSE = 0.05
+_GATE_PAUSE = 0.002
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Runtime:
-    """`ports.Sandbox` by the program at `path`; `options` come before its command."""
+    """crun or runc at `binary`. With `cure` cgroups are hidden from it (see cgroups.py).
+
+    `reductions` say what a step gets less than under BuildKit's own runtime.
+    """
 
     name: str
-    path: str
-    options: tuple[str, ...] = ()
-    rootless: bool = False
+    binary: str
+    rights: Rights
+    cure: bool = False
+    reductions: tuple[str, ...] = ()
 
     async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
         """See ports.Sandbox."""
-        ids = ids_of(execution.user, read_in(root, "/etc/passwd"), read_in(root, "/etc/group"))
-        container = _Container(self, f"bake-{uuid4().hex[:12]}", scratch)
-        container.prepare(runtime_config(root, execution, ids, rootless=self.rootless))
-        return await container.run(output)
+        identity = identity_of(root, execution, self.rights.ids)
+        entered = enter(root, execution, identity)
+        try:
+            config = runtime_config(root, entered, identity, self.rights)
+            encoded = msgspec.json.encode(config)
+        except ValueError as error:
+            raise StartFailed(_unfit(error)) from None
+        container = _Container(self, scratch, execution.args[0] if execution.args else "")
+        try:
+            return await container.run(encoded, output)
+        finally:
+            container.clean()
+
+    def command(self, state: str, *args: str) -> list[str]:
+        """A command line of the runtime with its state in the directory `state`."""
+        options = [CRUN_OPTION] if self.cure else []
+        argv = [self.binary, *options, "--root", state, *args]
+        return covered(argv) if self.cure else argv
 
 
 class _Container:
-    """One run. `scratch` holds the bundle, the runtime's state, its log and its pid file."""
+    """One container. Its id is unique on this host: runc makes cgroups of that name."""
 
-    def __init__(self, runtime: Runtime, name: str, scratch: str) -> None:
+    def __init__(self, runtime: Runtime, scratch: str, program: str) -> None:
         self._runtime = runtime
-        self._name = name
+        self._program = program
+        self._id = f"bake-{secrets.token_hex(8)}"
         self._bundle = os.path.join(scratch, "bundle")
         self._state = os.path.join(scratch, "state")
         self._log = os.path.join(scratch, "log")
         self._pid = os.path.join(scratch, "pid")
 
-    def prepare(self, config: dict[str, object]) -> None:
-        os.makedirs(self._bundle)
-        os.makedirs(self._state)
-        with open(os.path.join(self._bundle, "config.json"), "w") as file:
-            json.dump(config, file)
-
-    def _command(self, *words: str) -> list[str]:
-        log = ["--log", self._log, "--log-format", "json"]
-        return [self._runtime.path, "--root", self._state, *log, *self._runtime.options, *words]
-
-    async def run(self, output: Output | None) -> int:
-        pipe = None if output is None else asyncio.subprocess.PIPE
-        process = await asyncio.create_subprocess_exec(
-            *self._command("run", "--bundle", self._bundle, "--pid-file", self._pid, self._name),
-            stdin=None if output is None else asyncio.subprocess.DEVNULL,
-            stdout=pipe,
-            stderr=pipe,
-        )
-        readers = [
-            asyncio.create_task(_forward(stream, name, output))
-            for stream, name in ((process.stdout, "stdout"), (process.stderr, "stderr"))
-            if stream is not None and output is not None
-        ]
+    async def run(self, config: bytes, output: Output | None) -> int:
+        os.mkdir(self._bundle, 0o700)
+        with open(os.path.join(self._bundle, "config.json"), "xb") as file:
+            file.write(config)
+        child = await Child.start(self._run_command(), output, self._is_from_container)
         try:
-            code = await process.wait()
-        except asyncio.CancelledError:
-            await asyncio.shield(self._end(process))
+            code = await child.wait()
+        except BaseException:
+            with anyio.CancelScope(shield=True):
+                await self._end(child)
             raise
-        finally:
-            await _drain(readers)
-            self._remove()
         if not os.path.exists(self._pid):
-            raise StartFailed(self._reason())
-        return code if code >= 0 else 128 - code
+            raise StartFailed(complaint(_read(self._log), self._program))
+        return code
 
-    async def _end(self, process: asyncio.subprocess.Process) -> None:
-        """Kills the whole pid namespace, then what is left of the runtime."""
-        await _quiet(self._command("kill", self._name, "KILL"))
+    def _run_command(self) -> Sequence[str]:
+        log = ("--log", self._log, "--log-format", "json")
+        return self._runtime.command(
+            self._state, *log, "run", "--pid-file", self._pid, "--bundle", self._bundle, self._id
+        )
+
+    async def _is_from_container(self, child: Child) -> bool:
+        """The runtime itself writes to stderr only when nothing was started: that is told by StartFailed instead."""
+        while not os.path.exists(self._pid):
+            if child.ended:
+                return os.path.exists(self._pid)
+            await asyncio.sleep(_GATE_PAUSE)
+        return True
+
+    async def _end(self, child: Child) -> None:
+        """Kills the container, however far it has come: before it exists the runtime refuses to kill it, so again."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), _PATIENCE)
-        with suppress(ProcessLookupError):
-            process.kill()
-        await _quiet(self._command("delete", "--force", self._name))
+            async with asyncio.timeout(_KILL_SECONDS):
+                while not child.ended:
+                    await succeeds(self._runtime.command(self._state, "kill", self._id, "KILL"), _KILL_SECONDS)
+                    await child.ended_within(_PAUSE)
+        child.kill()
+        await succeeds(self._runtime.command(self._state, "delete", "--force", self._id), _KILL_SECONDS)
+        await child.ended_within(_KILL_SECONDS)
+        child.drop_output()
 
-    def _remove(self) -> None:
-        shutil.rmtree(self._state, ignore_errors=True)
-        shutil.rmtree(self._bundle, ignore_errors=True)
-
-    def _reason(self) -> str:
-        """The runtime's last error, without its own ceremony."""
-        with suppress(OSError), open(self._log, errors="replace") as file:
-            messages = [m for line in file if (m := _message(line))]
-            if messages:
-                return _readable(messages[-1])
-        return f"{self._runtime.name} gave no reason"
-
-
-def _message(line: str) -> str:
-    with suppress(ValueError):
-        row = json.loads(line)
-        if isinstance(row, dict) and row.get("level") in ("error", "fatal", None):
-            return str(row.get("msg", ""))
-    return ""
+    def clean(self) -> None:
+        """Leaves the scratch directory empty."""
+        for path in (self._bundle, self._state):
+            rmtree(path, ignore_errors=True)
+        for path in (self._log, self._pid):
+            with suppress(FileNotFoundError):
+                os.unlink(path)
 
 
-def _readable(message: str) -> str:
-    for start in ("runc run failed: ", "unable to start container process: ", "container_linux.go"):
-        message = message.removeprefix(start)
-    return message.removeprefix("exec: ").strip()
+def _unfit(error: ValueError) -> str:
+    """A text that is no UTF-8 does not fit into a runtime's configuration; its content may be a secret."""
+    return "the command or environment is not UTF-8" if isinstance(error, UnicodeEncodeError) else str(error)
 
 
-async def _forward(stream: asyncio.StreamReader, name: str, output: Output) -> None:
-    while chunk := await stream.read(_CHUNK):
-        output(name, chunk)
-
-
-async def _drain(readers: list[asyncio.Task[None]]) -> None:
-    """Waits for the end of the output, not for processes that hold the pipe for no reason."""
-    if not readers:
-        return
-    _, pending = await asyncio.wait(readers, timeout=_LINGER)
-    for reader in pending:
-        reader.cancel()
-
-
-async def _quiet(command: list[str]) -> None:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    with suppress(TimeoutError):
-        await asyncio.wait_for(process.wait(), _PATIENCE)
-    with suppress(ProcessLookupError):
-        process.kill()
+def _read(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except FileNotFoundError:
+        return b""

@@ -1,104 +1,120 @@
-"""USER of a Dockerfile → ids, from the root's own /etc/passwd and /etc/group (reference/dockerfile.md §7.3)."""
+"""Who a step runs as: USER looked up in the image's own passwd and group files (dockerfile.md §7.3; pure)."""
 
 from __future__ import annotations
 
-import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 
-from bake.ports import StartFailed
+_NUMBER = re.compile(r"[+-]?[0-9]+")
+_MOST = 2**31 - 1
 
-_MOST_LINKS = 40
-_LONGEST = 16 << 20
+
+class UnknownUser(Exception):
+    """No such user or group in the image; the text is BuildKit's."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ids:
-    """`groups` are the supplementary ones, the primary among them; `home` is "" where passwd knows none."""
+class Identity:
+    """`groups`: the supplementary ones, the primary first. `home`: of the uid's first line in passwd, else `/`."""
 
     uid: int
     gid: int
+    groups: tuple[int, ...]
+    home: str
+
+
+@dataclass(frozen=True, slots=True)
+class _User:
+    name: str
+    uid: int
+    gid: int
+    home: str
+
+
+def identify(user: str, passwd: str, group: str) -> Identity:
+    """Who `user` (`NAME|UID[:GROUP|GID]`, "" = 0) is, given the texts of the two files ("" where one is missing).
+
+    Raises UnknownUser.
+    """
+    users = list(_users(passwd))
+    who, _, wanted_group = (user or "0").partition(":")
+    exact = _exact(who, wanted_group)
+    if exact is not None:
+        uid, gid = exact
+        return Identity(uid, gid, (gid,), _home(users, uid))
+    uid, gid, name = _user(who or "0", users)
     groups: tuple[int, ...] = ()
-    home: str = ""
+    if wanted_group:
+        gid = _group(wanted_group, group)
+    elif name:
+        groups = tuple(id for _, id, members in _groups(group) if name in members)
+    return Identity(uid, gid, tuple(dict.fromkeys((gid, *groups))), _home(users, uid))
 
 
-def ids_of(user: str, passwd: str, group: str) -> Ids:
-    """`user` as in USER: `name`, `uid`, with `:group` or `:gid`. Raises StartFailed for an unknown name."""
-    name, colon, group_name = (user or "0").partition(":")
-    rows = list(_rows(passwd, 7))
-    if _is_number(name) and colon and _is_number(group_name):
-        uid, gid = _number(name), _number(group_name)
-        return Ids(uid, gid, (gid,), _home(rows, uid))
-    found = next((row for row in rows if name in (row[0], row[2]) or (name == "root" and row[2] == "0")), None)
-    if found is None and not _is_number(name):
-        raise StartFailed(f"unable to find user {name}: no matching entries in passwd file")
-    uid = int(found[2]) if found else _number(name)
-    if colon and group_name:
-        gid = _gid(group_name, group)
-        return Ids(uid, gid, (gid,), _home(rows, uid))
-    gid = int(found[3]) if found else 0
-    member_of = [int(row[2]) for row in _rows(group, 4) if found and found[0] in row[3].split(",")]
-    groups = tuple(dict.fromkeys((gid, *member_of))) if found else ()
-    return Ids(uid, gid, groups, _home(rows, uid))
+def _exact(user: str, group: str) -> tuple[int, int] | None:
+    """Both parts numbers (or `root`): no file is read."""
+    parts = [0 if part == "root" else _digits(part) for part in (user, group)]
+    uid, gid = parts
+    return None if uid is None or gid is None else (uid, gid)
 
 
-def _gid(name: str, group: str) -> int:
-    rows = [row for row in _rows(group, 4) if name in (row[0], row[2])]
-    if rows:
-        return int(rows[0][2])
-    if _is_number(name):
-        return _number(name)
-    raise StartFailed(f"unable to find group {name}: no matching entries in group file")
+def _user(who: str, users: list[_User]) -> tuple[int, int, str]:
+    """uid, gid and the name of the line that was found, "" without one. A number always means a uid."""
+    number = _number(who)
+    for user in users:
+        if user.uid == number if number is not None else user.name == who:
+            return user.uid, user.gid, user.name
+    if number is None:
+        raise UnknownUser(f"unable to find user {who}: no matching entries in passwd file")
+    return _checked(number), 0, ""
 
 
-def _rows(text: str, fields: int) -> Iterator[list[str]]:
-    for line in text.splitlines():
-        row = line.strip().split(":")
-        if len(row) >= min(fields, 4) and row[0] and row[2].isdecimal() and (fields != 7 or row[3].isdecimal()):
-            yield row
+def _group(wanted: str, text: str) -> int:
+    number = _number(wanted)
+    for name, gid, _ in _groups(text):
+        if gid == number if number is not None else name == wanted:
+            return gid
+    if number is None:
+        raise UnknownUser(f"unable to find group {wanted}: no matching entries in group file")
+    return _checked(number)
 
 
-def _home(rows: list[list[str]], uid: int) -> str:
-    return next((row[5] for row in rows if row[2] == str(uid) and len(row) > 5), "")
+def _home(users: list[_User], uid: int) -> str:
+    return next((user.home for user in users if user.uid == uid), "") or "/"
 
 
-def _is_number(text: str) -> bool:
-    return text == "root" or (text.isascii() and text.isdecimal())
+def _users(text: str) -> Iterator[_User]:
+    for fields in _lines(text, 7):
+        uid, gid = _number(fields[2] or "0"), _number(fields[3] or "0")
+        if uid is not None and gid is not None:
+            yield _User(fields[0], uid, gid, fields[5])
 
 
-def _number(text: str) -> int:
-    return 0 if text == "root" else int(text)
+def _groups(text: str) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    for fields in _lines(text, 4):
+        gid = _number(fields[2] or "0")
+        if gid is not None:
+            yield fields[0], gid, tuple(fields[3].split(","))
 
 
-def read_in(root: str, path: str) -> str:
-    """A text file of the root, links followed but never out of it; "" where there is none."""
-    try:
-        inside = _resolve(root, path)
-        with open(inside, "rb") as file:
-            return file.read(_LONGEST).decode("utf-8", "replace")
-    except OSError:
-        return ""
+def _lines(text: str, width: int) -> Iterator[list[str]]:
+    """The fields of each line, as many as there should be; a line that cannot be read counts as missing."""
+    for line in text.split("\n"):
+        if line.strip():
+            fields = line.strip().split(":")
+            yield fields + [""] * (width - len(fields))
 
 
-def _resolve(root: str, path: str) -> str:
-    todo = list(reversed(PurePosixPath(path).parts[1:]))
-    done: list[str] = []
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            done = done[:-1]
-            continue
-        here = os.path.join(root, *done, part)
-        if not os.path.islink(here):
-            done.append(part)
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            raise OSError("too many links")
-        target = os.readlink(here)
-        if target.startswith("/"):
-            done = []
-        todo += [p for p in reversed(PurePosixPath(target).parts) if p != "/"]
-    return os.path.join(root, *done)
+def _digits(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() and int(text) < 2**32 else None
+
+
+def _number(text: str) -> int | None:
+    return int(text) if _NUMBER.fullmatch(text) else None
+
+
+def _checked(number: int) -> int:
+    if not 0 <= number <= _MOST:
+        raise UnknownUser(f"uids and gids must be in range 0-{_MOST}")
+    return number

@@ -1,0 +1,138 @@
+"""Runs a step by bubblewrap: where there is no OCI runtime. Less than one; what is missing is said in REDUCTIONS."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+import anyio
+import msgspec
+
+from bake.ports import Bind, Execution, StartFailed, Tmpfs
+from bake.sandbox.capabilities import DEFAULT
+from bake.sandbox.child import Child, Output
+from bake.sandbox.ids import IdMap
+from bake.sandbox.subject import enter, identity_of
+from bake.sandbox.ulimits import UNLIMITED, parse_ulimit
+from bake.sandbox.users import Identity
+
+REDUCTIONS: tuple[str, ...] = (
+    "USER other than root is refused: bubblewrap maps one id only",
+    "setuid programs and file capabilities have no effect: no_new_privs is always on",
+    "the capability bounding set stays full; effective and permitted are the usual ones",
+    "no seccomp filter",
+    "of /proc only /proc/sys, bus, fs, irq, sysrq-trigger are read-only and kcore, keys, timer_list are masked",
+    "security=insecure is refused",
+    "no pseudo-terminal and no job control: a terminal is passed through",
+    "no resource limits but ulimits",
+)
+"""What a step gets less than in an OCI runtime; tests/conformance holds us to it."""
+
+_KILL_SECONDS = 5.0
+_READ_ONLY = ("/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger")
+_MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list")
+
+
+class _Status(msgspec.Struct, rename="kebab"):
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bubblewrap:
+    """bwrap at `binary`."""
+
+    binary: str
+    ids: IdMap
+    name: str = "bubblewrap"
+    reductions: tuple[str, ...] = REDUCTIONS
+
+    async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
+        """See ports.Sandbox."""
+        identity = identity_of(root, execution, self.ids)
+        if identity.uid != 0:
+            raise StartFailed(f"bubblewrap cannot run as user {execution.user}; install crun or runc")
+        if execution.insecure:
+            raise StartFailed("bubblewrap cannot run with --security=insecure; install crun or runc")
+        entered = enter(root, execution, identity)
+        with tempfile.TemporaryFile(dir=scratch) as options, tempfile.TemporaryFile(dir=scratch) as status:
+            # By a handle, as a command line can be read by every user of the host.
+            options.write(b"".join(os.fsencode(text) + b"\0" for text in bwrap_options(root, entered)))
+            options.seek(0)
+            fds = ("--args", str(options.fileno()), "--json-status-fd", str(status.fileno()))
+            argv = [*self._prefix(entered, identity), self.binary, *fds, "--", *entered.args]
+            return await _driven(argv, output, options, status, execution.args[0] if execution.args else "")
+
+    def _prefix(self, execution: Execution, identity: Identity) -> list[str]:
+        """What must be set from outside: limits and supplementary groups pass through."""
+        prefix: list[str] = []
+        if execution.ulimits:
+            prefix += ["prlimit", *map(_prlimit, execution.ulimits)]
+        if self.ids.setgroups:
+            prefix += ["setpriv", "--regid", str(identity.gid), "--groups", ",".join(map(str, identity.groups))]
+        return prefix
+
+
+def bwrap_options(root: str, execution: Execution) -> Iterator[str]:
+    """bwrap's options, in the order in which it mounts."""
+    yield from ("--bind", root, "/", "--dev", "/dev", "--mqueue", "/dev/mqueue", "--proc", "/proc")
+    for path in filter(os.path.exists, _READ_ONLY):
+        yield from ("--ro-bind", path, path)
+    for path in filter(os.path.exists, _MASKED):
+        yield from ("--ro-bind", "/dev/null", path)
+    yield from ("--ro-bind", "/sys", "/sys", "--perms", "0555", "--tmpfs", "/sys/fs/cgroup")
+    yield from ("--perms", "1777", *_sized(execution.shm_size), "--tmpfs", "/dev/shm")
+    for mount in execution.mounts:
+        yield from _mount(mount)
+    yield from ("--unshare-pid", "--unshare-ipc", "--unshare-uts", "--hostname", execution.hostname)
+    if execution.network == "none":
+        yield "--unshare-net"
+    yield from ("--as-pid-1", "--die-with-parent", "--new-session", "--clearenv")
+    for name, value in execution.env:
+        yield from ("--setenv", name, value)
+    yield from ("--chdir", execution.cwd, "--cap-drop", "ALL")
+    for capability in DEFAULT:
+        yield from ("--cap-add", capability)
+
+
+def _mount(mount: Bind | Tmpfs) -> Sequence[str]:
+    if isinstance(mount, Tmpfs):
+        return ("--perms", f"{mount.mode:04o}", *_sized(mount.size), "--tmpfs", mount.target)
+    return ("--ro-bind" if mount.readonly else "--bind", mount.source, mount.target)
+
+
+def _sized(size: int) -> Sequence[str]:
+    return ("--size", str(size)) if size else ()
+
+
+def _prlimit(text: str) -> str:
+    try:
+        name, soft, hard = parse_ulimit(text)
+    except ValueError as error:
+        raise StartFailed(str(error)) from None
+    low, high = ("unlimited" if limit == UNLIMITED else str(limit) for limit in (soft, hard))
+    return f"--{name}={low}:{high}"
+
+
+async def _driven(argv: Sequence[str], output: Output | None, options: BinaryIO, status: BinaryIO, program: str) -> int:
+    child = await Child.start(argv, output, handles=(options.fileno(), status.fileno()))
+    try:
+        code = await child.wait()
+    except BaseException:
+        with anyio.CancelScope(shield=True):
+            child.kill()  # --die-with-parent: pid 1 of the container goes too, and so all of it
+            await child.ended_within(_KILL_SECONDS)
+            child.drop_output()
+        raise
+    status.seek(0)
+    if not _was_started(status.read()):
+        raise StartFailed(f'exec: "{program}": cannot be started')
+    return code
+
+
+def _was_started(status: bytes) -> bool:
+    """bwrap tells an exit code only of a program that it could start."""
+    rows = [msgspec.json.decode(line, type=_Status) for line in status.splitlines() if line.strip()]
+    return any(row.exit_code is not None for row in rows)
