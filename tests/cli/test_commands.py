@@ -1,4 +1,4 @@
-"""Whole commands on a real spec, store and engine, through `bake.cli.main`: what is on stdout, on stderr, exit codes."""
+"""Whole commands on a real spec, store and engine, through `bake.cli.main`: stdout, stderr and exit codes."""
 
 from __future__ import annotations
 
