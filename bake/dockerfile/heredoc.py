@@ -57,4 +57,5 @@ def _named(text: str, chomp: bool) -> Heredoc | None:
         return None
     if len(words) != 1:
         return None
-    return Heredoc(name=words[0], body="", chomp=chomp, expand=not ("'" in text or '"' in text))
+    quoted = re.search(r"""['"]""", re.sub(r"\\.", "", text)) is not None
+    return Heredoc(name=words[0], body="", chomp=chomp, expand=not quoted)

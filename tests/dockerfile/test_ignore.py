@@ -1,0 +1,94 @@
+"""Ignore patterns: the vectors of reference/dockerfile.md §16.3, and an independent, slow oracle."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bake.dockerfile.ignore import Matcher, parse_patterns
+
+TREE = ["r.md", "a/r.md", "a/b/r.md", "a/b/k.txt", "node_modules/keep.js", "node_modules/x/i.js", "src/n.log", ".hid"]
+
+
+def left_out(text: str) -> set[str]:
+    matcher = Matcher(parse_patterns(text))
+    return {path for path in TREE if matcher.ignored(path)}
+
+
+@pytest.mark.parametrize(
+    ("text", "out"),
+    [
+        ("*.md", {"r.md"}),
+        ("**/*.md", {"r.md", "a/r.md", "a/b/r.md"}),
+        ("*\n!a/b", set(TREE) - {"a/b/k.txt", "a/b/r.md"}),
+        ("a/**", {"a/r.md", "a/b/r.md", "a/b/k.txt"}),
+        ("/a/b/\n!a/b/k.txt", {"a/b/r.md"}),
+        ("node_modules\n!node_modules/keep.js", {"node_modules/x/i.js"}),
+        ("**\n!src/*.log", set(TREE) - {"src/n.log"}),
+        ("!a\n**/r.md", {"r.md", "a/r.md", "a/b/r.md"}),
+        ("a/*/r.md", {"a/b/r.md"}),
+        ("?.md\n.*", {"r.md", ".hid"}),
+        ("**/b", {"a/b/r.md", "a/b/k.txt"}),
+        ("# r.md\n\n  a/b  ", {"a/b/r.md", "a/b/k.txt"}),
+        (" #x", set()),
+        ("a/../r.md", {"r.md"}),
+        ("foo/", set()),
+        ("./a//b", {"a/b/r.md", "a/b/k.txt"}),
+        ("[a-c]", {"a/r.md", "a/b/r.md", "a/b/k.txt"}),
+        ("[^a]*", set(TREE) - {"a/r.md", "a/b/r.md", "a/b/k.txt"}),
+        ("! a\n", set()),
+    ],
+)
+def test_patterns_leave_out_what_mobys_do(text: str, out: set[str]) -> None:
+    assert left_out(text) == out
+
+
+@pytest.mark.parametrize(
+    ("text", "message"), [("a\n[", "line 2: syntax error"), ("!", "illegal exclusion pattern"), ("a\\", "syntax")]
+)
+def test_malformed_patterns_are_errors_with_their_line(text: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        parse_patterns(text)
+
+
+def test_ignored_directories_are_entered_only_for_exceptions() -> None:
+    matcher = Matcher(("node_modules", "!node_modules/keep/*.js", "!**/deep.txt"))
+    assert matcher.may_descend("node_modules")
+    plain = Matcher(("node_modules", "!src/keep"))
+    assert not plain.may_descend("node_modules")
+    assert plain.may_descend("src")
+
+
+names = st.text("ab.", min_size=1, max_size=2).filter(lambda s: s.strip("."))
+paths = st.lists(names, min_size=1, max_size=3).map("/".join)
+pieces = st.sampled_from(["a", "b", "*", "**", "?", "a*", "*.b", "ab"])
+patterns = st.tuples(st.booleans(), st.lists(pieces, min_size=1, max_size=3).map("/".join))
+
+
+@given(st.lists(patterns, max_size=4), paths)
+def test_agrees_with_an_oracle(rules: list[tuple[bool, str]], path: str) -> None:
+    matcher = Matcher(tuple(("!" if exception else "") + pattern for exception, pattern in rules))
+    parts = path.split("/")
+    prefixes = ["/".join(parts[: n + 1]) for n in range(len(parts))]
+    verdict = False
+    for exception, pattern in rules:
+        if any(_oracle(pattern.split("/"), prefix.split("/")) for prefix in prefixes):
+            verdict = not exception
+    assert matcher.ignored(path) is verdict
+
+
+def _oracle(pattern: list[str], path: list[str]) -> bool:
+    """Component by component, with `**` as any number of components (at the end: at least one)."""
+    if not pattern:
+        return not path
+    if pattern[0] == "**":
+        if len(pattern) == 1:
+            return bool(path)
+        return any(_oracle(pattern[1:], path[n:]) for n in range(len(path) + 1))
+    if not path:
+        return False
+    regexp = "".join({"*": "[^/]*", "?": "[^/]"}.get(c, re.escape(c)) for c in pattern[0])
+    return re.fullmatch(regexp, path[0]) is not None and _oracle(pattern[1:], path[1:])
