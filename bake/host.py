@@ -54,8 +54,9 @@ async def _serve(settings: HelperSettings) -> None:
 
         if settings.tier == "none":
             raise HostError(Diagnostic("no-sandbox", "this host cannot run RUN steps", hint=settings.advice or None))
-        with workspace.place() as place:
-            return await detect(settings.tier != "root", Path(place), settings.sandbox or None)
+        keep = Path(settings.keep)
+        keep.mkdir(mode=0o700, exist_ok=True)
+        return await detect(settings.tier != "root", keep, settings.sandbox or None)
 
     with socket.socket(fileno=settings.socket) as opened:
         reader, writer = await asyncio.open_unix_connection(sock=opened, limit=1 << 20)

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from building import Builder
-from memory_store import MemoryStore
 
 from bake.engine.embedded.client import EmbeddedEngine
 from bake.oci.model import Descriptor
 from bake.ports import Layer, Say
+from bake.store import open_store
 
 
 @pytest.fixture
@@ -27,11 +27,12 @@ def remote() -> dict[str, Path]:
 
 @pytest.fixture
 async def build(tmp_path: Path, remote: dict[str, Path]) -> AsyncIterator[Builder]:
-    store = MemoryStore(tmp_path / "store")
+    store = open_store(tmp_path / "store")
 
     async def fetch(layer: Layer, blob: Descriptor, say: Say) -> Path:
         say("progress", f"pulling {layer.diff_id}")
-        return store.adopt(remote.pop(blob.digest), blob.digest)
+        return store.blobs.adopt(remote.pop(blob.digest), blob.digest)
 
     async with EmbeddedEngine(store, fetch) as engine:
         yield Builder(engine, store)
+    store.close()

@@ -83,7 +83,7 @@ async def layer(build: Builder, tmp_path: Path) -> Layer:
 @anyio_test
 async def test_gnu_tar_finds_no_difference(build: Builder, layer: Layer) -> None:
     done = await build.engine.archive(layer.state, "none", 0)
-    blob = build.store.path(done.blobs[0].digest)
+    blob = build.store.blobs.path(done.blobs[0].digest)
     compared = subprocess.run(
         ["tar", "--numeric-owner", "-df", blob, "-C", str(layer.directory / "fs")],
         capture_output=True, text=True, check=False,
@@ -99,7 +99,7 @@ async def test_blobs_of_every_compression(build: Builder, layer: Layer, compress
 
     done = await build.engine.archive(layer.state, compression, 1)
     blob = done.blobs[0]
-    data = build.store.path(blob.digest).read_bytes()
+    data = build.store.blobs.path(blob.digest).read_bytes()
     assert blob.media_type.endswith(media)
     assert (len(data), "sha256:" + hashlib.sha256(data).hexdigest()) == (blob.size, blob.digest)
     opener = {"gzip": gzip.decompress, "none": bytes, "zstd": zstandard.ZstdDecompressor().decompressobj().decompress}
@@ -126,4 +126,4 @@ async def test_a_layer_damaged_on_disk_is_refused(build: Builder, layer: Layer) 
     (layer.directory / "fs/d/f").write_bytes(b"shorter")
     with pytest.raises(HostError, match="damaged"):
         await build.engine.archive(layer.state, "gzip", 1)
-    assert not list((build.store.root / "tmp").glob("*/blob"))
+    assert not list((build.store.root / "tmp").glob("*/*/blob"))

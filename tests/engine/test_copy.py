@@ -96,7 +96,7 @@ async def test_vectors(build: Builder, base: StateId, context: Path) -> None:
 async def test_times_are_the_sources(build: Builder, context: Path) -> None:
     os.utime(context / "d", ns=(5, 1_500_000_000_123_456_789))
     layer = await build.copy(SCRATCH, context, action("/d", "/new"), action("/a", "/deep/a"))
-    listing = build.store.listing(layer.state)
+    listing = build.store.layers.listing(layer.state)
     times = {path: entry.mtime for path, entry in listing.items()}
     assert times["new"] == 1_500_000_000_123_456_789
     assert times["new/f"] == times["new/sub/g"] == times["deep/a"] == T * 10**9
@@ -126,7 +126,7 @@ async def test_refusals(build: Builder, base: StateId, context: Path, actions: l
     with pytest.raises(StepError) as caught:
         await build.copy(base, context, *actions)
     assert str(caught.value) == message
-    assert not list((build.store.root / "tmp").glob("*/fs"))
+    assert not list((build.store.root / "tmp").glob("*/*/fs"))
 
 
 async def test_destination_links_stay_inside(build: Builder, tmp_path: Path, context: Path) -> None:
@@ -184,7 +184,7 @@ async def test_setuid_and_extended_attributes(build: Builder, context: Path) -> 
     tree = dict(scan(context))
     tree["a"] = replace(tree["a"], xattrs=(("user.note", b"\x00\xff"),))
     layer = await build.copy(SCRATCH, TreeInput(str(context), tree), action("/a", "/t", owner="5:6"))
-    entry = build.store.listing(layer.state)["t"]
+    entry = build.store.layers.listing(layer.state)["t"]
     assert (entry.mode, entry.uid, entry.xattrs) == (0o4755, 5, (("user.note", b"\x00\xff"),))
     second = await build.copy(SCRATCH, StateInput(layer.state), action("/t", "/u"))
     assert os.getxattr(second.directory / "fs/u", "user.note") == b"\x00\xff"
@@ -200,7 +200,7 @@ async def test_other_kinds_of_sources(build: Builder, tmp_path: Path) -> None:
     url = BlobInput(tmp_path / "blob", "file.txt", 1234.5)
     layer = await build.copy(SCRATCH, url, action("/file.txt", "/got/"))
     assert build.listing(layer)["got/file.txt"] == "f 600 0:0"
-    assert build.store.listing(layer.state)["got/file.txt"].mtime == 1_234_500_000_000
+    assert build.store.layers.listing(layer.state)["got/file.txt"].mtime == 1_234_500_000_000
 
 
 async def test_from_another_state_across_its_layers(build: Builder, context: Path, tmp_path: Path) -> None:
@@ -233,7 +233,7 @@ async def test_equal_content_is_the_same_layer(build: Builder, context: Path) ->
     os.utime(context / "d/f", (1, 1))
     second = await build.copy(SCRATCH, context, action("/d", "/t"))
     assert (second.state, second.directory) == (first.state, first.directory)
-    assert list((build.store.root / "tmp").glob("*/*")) == []
+    assert list((build.store.root / "tmp").glob("*/*/*")) == []
 
 
 async def test_workdir(build: Builder, base: StateId) -> None:

@@ -39,14 +39,14 @@ def image(build: Builder, remote: dict[str, Path], tmp_path: Path) -> Image:
             diff_ids.append("sha256:" + hashlib.sha256(plain).hexdigest())
             media = "application/vnd.oci.image.layer.v1.tar+gzip"
             blobs.append(Descriptor(media, digest, len(blob)))  # type: ignore[arg-type]
-        return build.store.add_image(diff_ids, blobs, "library/x", 0.0)
+        return build.store.layers.add_image(diff_ids, blobs, "library/x", 0.0)
 
     return make
 
 
 async def ensured(build: Builder, state: StateId) -> dict[str, str]:
     await build.engine.ensure(state, build.say)
-    return build.tree(build.store.layer(state))
+    return build.tree(build.store.layers.layer(state))
 
 
 async def test_layers_with_deletions(build: Builder, image: Image) -> None:
@@ -59,11 +59,11 @@ async def test_layers_with_deletions(build: Builder, image: Image) -> None:
         "d": "d 755 0:0", "d/a": "f 644 0:0", "d/b": "f 644 0:0", "e": "d 755 0:0", "e/new": "f 644 0:0",
         "h": "d 755 0:0", "h/x": "f 644 0:0",
     }  # fmt: skip
-    second = build.store.chain(state)[1].directory / "fs"
+    second = build.store.layers.chain(state)[1].directory / "fs"
     assert stat.S_ISCHR((second / "g").lstat().st_mode) and (second / "g").lstat().st_rdev == 0
     name = "trusted.overlay.opaque" if os.geteuid() == 0 else "user.overlay.opaque"
     assert os.getxattr(second / "e", name) == b"y"
-    third = build.store.chain(state)[2].directory / "fs"
+    third = build.store.layers.chain(state)[2].directory / "fs"
     assert os.getxattr(third / "h", name) == b"y"
 
 
@@ -74,7 +74,7 @@ async def test_the_kernel_sees_the_same(build: Builder, image: Image, tmp_path: 
         [member("d/.wh.a"), member("e/.wh..wh..opq"), member("e/new", b"3"), member(".wh.s"), directory("s")],
     )
     await build.engine.ensure(state, build.say)
-    lowers = [str(layer.directory / "fs") for layer in reversed(build.store.chain(state))]
+    lowers = [str(layer.directory / "fs") for layer in reversed(build.store.layers.chain(state))]
     copied = await build.copy("scratch", StateInput(state), CopyAction(1, "/", "/"))  # type: ignore[arg-type]
     target = tmp_path / "merged"
     target.mkdir()
@@ -111,7 +111,7 @@ async def test_directories_that_an_archive_lacks(build: Builder, image: Image) -
         "tmp": "d 1777 0:0", "tmp/x": "f 644 0:0",
         "usr": "d 755 0:0", "usr/lib": "d 755 0:0", "usr/lib/z": "f 644 0:0",
     }  # fmt: skip
-    top = build.store.layer(state).directory / "fs"
+    top = build.store.layers.layer(state).directory / "fs"
     assert (top / "tmp").stat().st_mode & 0o7777 == 0o1777
     assert (top / "own").stat().st_uid == 5
 
@@ -121,14 +121,14 @@ async def test_hard_link_to_a_lower_layer(build: Builder, image: Image) -> None:
     assert await ensured(build, state) == {"a": "f 600 0:0", "b": "f 600 0:0 = a"}
     with pytest.raises(StepError, match="links to a file that does not exist"):
         await ensured(build, image([member("a")], [hard_link("b", "nowhere")]))
-    assert list((build.store.root / "tmp").glob("*/*")) == []
+    assert list((build.store.root / "tmp").glob("*/*/*")) == []
 
 
 async def test_only_what_is_missing_is_fetched(build: Builder, image: Image, remote: dict[str, Path]) -> None:
     first = image([member("a")])
     await build.engine.ensure(first, build.say)
     second = image([member("a")], [member("b")])
-    remote.pop(build.store.chain(second)[0].blobs[0].digest)  # it would fail if it were asked for
+    remote.pop(build.store.layers.chain(second)[0].blobs[0].digest)  # it would fail if it were asked for
     build.lines.clear()
     async with anyio.create_task_group() as group:
         for _ in range(3):
@@ -148,10 +148,10 @@ async def test_damaged_layers(build: Builder, image: Image, remote: dict[str, Pa
     remote[digest].write_bytes(gzip.compress(tar([member("b")])))
     with pytest.raises(RemoteError, match="holds something else"):
         await build.engine.ensure(state, build.say)
-    build.store.path(digest).write_bytes(b"\x1f\x8b\x08 no gzip")
+    build.store.blobs.path(digest).write_bytes(b"\x1f\x8b\x08 no gzip")
     with pytest.raises(StepError, match="cannot read the layer"):
         await build.engine.ensure(state, build.say)
-    assert list((build.store.root / "tmp").glob("*/*")) == []
+    assert list((build.store.root / "tmp").glob("*/*/*")) == []
 
 
 @pytest.mark.parametrize(
@@ -170,4 +170,4 @@ async def test_an_images_layer_packed_another_way(build: Builder, image: Image) 
     state = image([member("a", b"1" * 5000)])
     done = await build.engine.archive(state, "zstd", 3)
     assert [blob.media_type.rpartition("+")[2] for blob in done.blobs] == ["gzip", "zstd"]
-    assert done.diff_id == build.store.layer(state).diff_id
+    assert done.diff_id == build.store.layers.layer(state).diff_id

@@ -14,17 +14,17 @@ import asyncio, json, sys
 from pathlib import Path
 sys.path.insert(0, SUPPORT)
 from building import Builder
-from memory_store import MemoryStore
 from bake.engine.embedded.client import EmbeddedEngine
 from bake.ports import Process
+from bake.store import open_store
 
 async def main(place, args, more):
-    store = MemoryStore(place / "store")
+    store = open_store(place / "store")
     async with EmbeddedEngine(store, None) as engine:
         state = await Builder(engine, store).busybox(place / "busybox")
         code = await engine.interact(state, Process(tuple(args), **more))
-        assert not any((place / "store/tmp").glob("*/fs")), "the copy was not thrown away"
-        assert not (store.layer(state).directory / "fs/written").exists()
+        assert not any((place / "store/tmp").glob("*/*/fs")), "the copy was not thrown away"
+        assert not (store.layers.layer(state).directory / "fs/written").exists()
     sys.exit(code)
 
 asyncio.run(main(Path(sys.argv[1]), json.loads(sys.argv[2]), json.loads(sys.argv[3])))

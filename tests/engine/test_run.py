@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import socket
-import threading
 from pathlib import Path
 
 import anyio
 import pytest
 from building import Builder, make_tree, scan
 
+from bake.engine.embedded.ssh_agent import AgentSocket
 from bake.errors import StepError, StepFailed
 from bake.plan.step import (
     Ambient,
@@ -192,22 +193,42 @@ async def test_ssh_agent(build: Builder, base: StateId) -> None:
     path = f"/tmp/agent-{os.getpid()}"
     server = socket.socket(socket.AF_UNIX)
     server.bind(path)
-    server.listen()
-
-    def echo() -> None:
-        with server.accept()[0] as peer:
-            peer.sendall(b"agent says " + peer.recv(100))
-
-    thread = threading.Thread(target=echo, daemon=True)
-    thread.start()
     mounts = (SshMount("default", "/run/buildkit/ssh_agent.0", mode=0o660, uid=1001, gid=1002),)
     try:
-        command = "echo $SSH_AUTH_SOCK; stat -c '%a %u:%g %F' $SSH_AUTH_SOCK; echo hello | nc local:$SSH_AUTH_SOCK"
+        command = "echo $SSH_AUTH_SOCK; stat -c '%a %u:%g %F' $SSH_AUTH_SOCK"
         layer = await build.run(base, command, mounts=mounts, ssh={"default": path})
-        assert build.output() == ["/run/buildkit/ssh_agent.0", "660 1001:1002 socket", "agent says hello"]
+        assert build.output() == ["/run/buildkit/ssh_agent.0", "660 1001:1002 socket"]
         assert build.listing(layer).keys() <= {"dev", "proc", "sys"}
         with pytest.raises(StepError, match="ssh agent other: not found"):
             await build.run(base, "true", mounts=(SshMount("other", "/s", required=True),))
+        with pytest.raises(StepError, match="no socket at /nowhere"):
+            await build.run(base, "true", mounts=mounts, ssh={"default": "/nowhere"})
+    finally:
+        server.close()
+        os.unlink(path)
+
+
+async def test_ssh_agent_answers(tmp_path: Path) -> None:
+    """Both ways through the lent socket, the end of the stream too; deep below a long path."""
+    path = f"/tmp/agent-echo-{os.getpid()}"
+
+    async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"agent says " + await reader.read())
+        writer.close()
+
+    server = await asyncio.start_unix_server(echo, path)
+    deep = tmp_path / ("d" * 100)
+    deep.mkdir()
+    try:
+        lent = await AgentSocket.start(str(deep / "agent"), path, SshMount("default", "/x", mode=0o600))
+        handle = os.open(deep / "agent", os.O_RDONLY)
+        reader, writer = await asyncio.open_unix_connection(f"/proc/self/fd/{handle}/agent")
+        writer.write(b"hello")
+        writer.write_eof()
+        assert await reader.read() == b"agent says hello"
+        writer.close()
+        os.close(handle)
+        lent.close()
     finally:
         server.close()
         os.unlink(path)
@@ -227,7 +248,7 @@ async def test_failures(build: Builder, base: StateId) -> None:
     with pytest.raises(StepFailed, match=r"did not finish within 0.2 s") as caught:
         await build.run(base, "sleep 60 & sleep 60", timeout=0.2)
     assert caught.value.diagnostics[0].code == "step-timeout"
-    assert list((build.store.root / "tmp").glob("*/fs")) == []
+    assert list((build.store.root / "tmp").glob("*/*/fs")) == []
 
 
 async def test_output_of_any_kind(build: Builder, base: StateId) -> None:

@@ -16,18 +16,18 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parent))
 
 from building import Builder
-from memory_store import MemoryStore
 
 from bake.engine.embedded.client import EmbeddedEngine
 from bake.errors import BakeError
 from bake.plan.step import CopyAction
+from bake.store import open_store
 
 
 async def main(directory: Path) -> None:
     async def fetch(*_: Any) -> Path:
         raise AssertionError
 
-    store = MemoryStore(directory / "store")
+    store = open_store(directory / "store")
     async with EmbeddedEngine(store, fetch) as engine:
         build = Builder(engine, store)
         state = await build.busybox(directory / "busybox")
@@ -44,7 +44,7 @@ async def main(directory: Path) -> None:
                 else:
                     layer = await engine.archive(state, "gzip", 1)
                 state = layer.state
-                blob = str(store.path(layer.blobs[0].digest)) if layer.blobs else ""
+                blob = str(store.blobs.path(layer.blobs[0].digest)) if layer.blobs else ""
                 answer({"output": build.output(), "layer": build.listing(layer), "blob": blob})
             except BakeError as error:
                 answer({"error": str(error), "output": build.output("stderr")})

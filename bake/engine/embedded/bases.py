@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 
 import anyio
+from anyio import to_thread
 
 from bake.engine.embedded.requests import Answer, Remove, Request, Settle, Settled, Unpack, Unpacked
 from bake.errors import Diagnostic, HostError
@@ -95,7 +96,8 @@ class Bases:
             if work.answer.unsure or not await self._settles(work, lower, say):
                 await self._call(Remove(str(work.scratch)), say)
                 work.answer = await self._unpack(work, lower, say)
-        self._store.layers.unpacked(work.layer.state, work.scratch, work.answer.size)
+        unpacked = self._store.layers.unpacked
+        await to_thread.run_sync(unpacked, work.layer.state, work.scratch, work.answer.size)
 
     async def _settles(self, work: _Unpacking, lower: tuple[str, ...], say: Say) -> bool:
         assert work.answer is not None

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
 
 import anyio
+from anyio import to_thread
 
 from bake.engine.embedded.bases import Bases
 from bake.engine.embedded.helper import Helper
@@ -77,7 +79,8 @@ class EmbeddedEngine:
             if known is not None and known.directory is not None:
                 await self.call(Remove(str(scratch)), say)  # it may hold files of other ids
                 return known
-            return self.store.layers.commit(parent, scratch, made.digest, created=time.time(), size=made.size)
+            commit = partial(self.store.layers.commit, created=time.time(), size=made.size)
+            return await to_thread.run_sync(commit, parent, scratch, made.digest)
 
     # States
 
@@ -105,7 +108,7 @@ class EmbeddedEngine:
             if layer.diff_id and layer.diff_id != found.diff_id:
                 message = f"the layer {state[:12]} in the store gives another archive than when it was first packed"
                 raise HostError(Diagnostic("damaged-layer", message, hint="run bake cache verify"))
-            self.store.blobs.adopt(Path(out), found.digest)
+            await to_thread.run_sync(self.store.blobs.adopt, Path(out), found.digest)
             blob_descriptor = Descriptor(_BLOB_TYPES[compression], Digest(found.digest), found.size)
             return self.store.layers.archived(state, found.diff_id, blob_descriptor)
 
@@ -130,7 +133,7 @@ class EmbeddedEngine:
         async with self._starting:
             if self._helper is None:
                 self._home = self._home or self.store.layers.scratch()
-                self._helper = await Helper.start(str(self._home), self._sandbox)
+                self._helper = await Helper.start(str(self._home), str(self.store.root / "sandbox"), self._sandbox)
         return await self._helper.call(request, say)
 
     @asynccontextmanager

@@ -36,12 +36,12 @@ class Helper:
         self._dead = False
 
     @classmethod
-    async def start(cls, home: str, sandbox: str) -> Helper:
-        """Starts a helper whose private directory is `home`. Raises HostError when that does not work."""
+    async def start(cls, home: str, keep: str, sandbox: str) -> Helper:
+        """Starts a helper; see HelperSettings. Raises HostError when that does not work."""
         tier = await find_tier()
         ours, theirs = socket.socketpair()
         stdio = tuple(_duplicates())
-        settings = HelperSettings(theirs.fileno(), stdio, tier.name, home, sandbox, tier.advice)
+        settings = HelperSettings(theirs.fileno(), stdio, tier.name, home, keep, sandbox, tier.advice)
         try:
             process = await asyncio.create_subprocess_exec(
                 *helper_argv(tier, settings),

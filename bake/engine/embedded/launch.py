@@ -14,6 +14,7 @@ from pathlib import Path
 import msgspec
 
 _PROBE_SECONDS = 10.0
+_GRACE_SECONDS = 0.5  # for the end of a probe that has complained already
 _NAMESPACES = ("unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc")
 # pdeathsig reaches the child when bake dies by SIGKILL; unshare's --kill-child passes it on.
 _WITH_PARENT = ("setpriv", "--pdeathsig", "KILL", "--")
@@ -21,12 +22,16 @@ _ALL_IDS, _ENOUGH_IDS = 2**32 - 1, 65536
 
 
 class HelperSettings(msgspec.Struct, frozen=True):
-    """What the helper is told at its start. `home` is an empty directory; `stdio` are bake's own 0, 1, 2."""
+    """What the helper is told at its start.
+
+    `home` is an empty directory, `keep` one where a choice of sandbox may be kept; `stdio` are bake's own 0, 1, 2.
+    """
 
     socket: int
     stdio: tuple[int, ...]
     tier: str
     home: str
+    keep: str
     sandbox: str = ""
     advice: str = ""
 
@@ -96,13 +101,19 @@ async def _probe(argv: list[str]) -> str | None:
         )
     except FileNotFoundError:
         return f"{argv[0]}: not found"
+    assert process.stderr is not None
+    said = b""
     try:
-        _, said = await asyncio.wait_for(process.communicate(), _PROBE_SECONDS)
+        async with asyncio.timeout(_PROBE_SECONDS):
+            said = await process.stderr.read(4096)
+        async with asyncio.timeout(_GRACE_SECONDS if said else _PROBE_SECONDS):
+            await process.wait()
     except TimeoutError:
-        return "unshare: no answer"
+        said = said or b"unshare: no answer"
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     return None if process.returncode == 0 else said.decode("utf-8", "replace").strip() or "unshare failed"
 
 

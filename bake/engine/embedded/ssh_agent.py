@@ -47,6 +47,8 @@ def _passing(agent: str) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter
             writer.close()
             return
         await asyncio.gather(_pump(reader, up_writer), _pump(up_reader, writer), return_exceptions=True)
+        up_writer.close()
+        writer.close()
 
     return passed
 
@@ -57,4 +59,5 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
             writer.write(data)
             await writer.drain()
     finally:
-        writer.close()
+        with suppress(OSError):
+            writer.write_eof()
