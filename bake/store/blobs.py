@@ -26,8 +26,8 @@ class BlobDirectory:
         self._owner = owner
 
     def path(self, digest: str) -> Path | None:
-        path = self._place(digest)
-        return path if os.path.exists(path) else None
+        path = self._directory / hex_of(digest)
+        return path if is_digest(digest) and os.path.exists(path) else None
 
     def put(self, data: bytes) -> str:
         digest = sha256(data)
