@@ -202,7 +202,7 @@ error[unknown-key]: unknown key `contxt`
 
 
 def test_inspect(bake: Call) -> None:
-    assert bake("app --progress quiet")[0] == 0
+    assert bake("app --progress quiet") == (0, "", "")
     assert bake("inspect app") == snapshot(
         (
             0,
@@ -228,7 +228,7 @@ LAYER  CREATED BY
 def test_push_without_registry(bake: Call) -> None:
     code, out, err = bake("push app --progress quiet")
     assert (code, out) == (2, "") and "error[not-built]" in err
-    assert bake("app --progress quiet")[0] == 0
+    assert bake("app --progress quiet") == (0, "", "")
     code, out, err = bake("push app --progress quiet --json")
     assert code == json.loads(out)["exit_code"] == 3
     assert err.count("error[registry-unreachable]") == err.count("not-published") == 1
