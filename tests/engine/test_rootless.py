@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from as_user import USER, as_user, ensure_user
 from building import make_tree
+from outliving import eventually, mounts, processes
 
 SCRIPT = Path(__file__).parents[1] / "support" / "engine_script.py"
 Ask = Callable[..., dict[str, Any]]
@@ -99,6 +100,22 @@ def test_users_and_failures(ask: Ask) -> None:
     assert failed["error"].endswith("exit code: 9")
     assert failed["output"] == ["no"]
     assert ask(run="mknod /x c 1 3 || echo refused")["output"] == ["refused"]
+
+
+def test_killed_bake_leaves_nothing_running(place: Path) -> None:
+    marker = f"33{os.getpid()}"
+    argv = as_user([sys.executable, str(SCRIPT), str(place)])
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdin and process.stdout
+        process.stdout.readline()
+        command = f"trap '' TERM INT HUP; (setsid sleep {marker} &) ; sleep {marker}"
+        process.stdin.write(json.dumps({"run": command}) + "\n")
+        process.stdin.flush()
+        assert eventually(lambda: len(processes(f"sleep {marker}")) >= 2)
+        assert mounts(place)
+        process.kill()
+        assert eventually(lambda: not processes(f"sleep {marker}") and not mounts(place))
+        assert not processes(str(place))
 
 
 _LIMITED = """

@@ -48,7 +48,8 @@ async def main(directory: Path) -> None:
                 answer({"output": build.output(), "layer": build.listing(layer), "blob": blob})
             except BakeError as error:
                 answer({"error": str(error), "output": build.output("stderr")})
-        await engine.remove(store.root / "layers")
+        for layer in (store.root / "layers").iterdir():
+            await engine.remove(layer)
 
 
 def answer(value: object) -> None:

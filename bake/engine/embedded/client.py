@@ -123,8 +123,9 @@ class EmbeddedEngine:
             return ended.code
 
     async def remove(self, directory: Path) -> None:
-        """Removes what is in a directory of the store, files of other ids included."""
+        """Removes a directory of the store with all in it, files of other ids included; what resists stays."""
         await self.call(Remove(str(directory)), lambda *_: None)
+        rmtree(directory, ignore_errors=True)
 
     # The helper
 
