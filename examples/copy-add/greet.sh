@@ -1,2 +1,0 @@
-#!/bin/sh
-cat /srv/page.html /srv/notes.txt
