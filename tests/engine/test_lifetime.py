@@ -26,8 +26,9 @@ SCRIPT = Path(__file__).parents[1] / "support" / "engine_script.py"
 def other(tmp_path: Path) -> Iterator[subprocess.Popen[str]]:
     """Another bake process with an engine that is up."""
     process = subprocess.Popen(
-        [sys.executable, str(SCRIPT), str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
+        [sys.executable, str(SCRIPT), str(tmp_path)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
     assert process.stdin and process.stdout
     assert "tier" in json.loads(process.stdout.readline())
     yield process
@@ -51,6 +52,19 @@ def test_killed_bake_leaves_nothing_running(other: subprocess.Popen[str], tmp_pa
     other.send_signal(signal.SIGKILL)
     assert eventually(lambda: not processes(f"sleep {marker}") and not mounts(tmp_path))
     assert not processes(str(tmp_path))
+
+
+def test_interrupt_reaches_everybody_and_all_is_tidied(other: subprocess.Popen[str], tmp_path: Path) -> None:
+    """Ctrl-C goes to the whole foreground group: to bake, to its helper and to what that started."""
+    marker = f"34{os.getpid()}"
+    ask(other, run=f"trap '' INT; sleep {marker}")
+    assert eventually(lambda: bool(processes(f"sleep {marker}")))
+    os.killpg(other.pid, signal.SIGINT)
+    assert other.wait(30) != 0
+    assert not processes(f"sleep {marker}")
+    assert not processes(str(tmp_path))
+    assert mounts(tmp_path) == []
+    assert list((tmp_path / "store/tmp").glob("*/*")) == []
 
 
 def test_a_killed_helper_is_an_error_not_a_hang(other: subprocess.Popen[str], tmp_path: Path) -> None:
