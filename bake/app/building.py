@@ -19,7 +19,7 @@ from bake.app.planning import Planned, make_plan, order_edges
 from bake.app.results import Built, built, decode, encode, name_of
 from bake.app.secrets import Secrets
 from bake.app.session import Session
-from bake.errors import BakeError, Diagnostic
+from bake.errors import BakeError, Diagnostic, InputError
 from bake.events import (
     DiagnosticFound,
     DiagnosticInfo,
@@ -63,6 +63,7 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
             fold.event(event)
             on_event(event)
 
+        refuse_unknown(session)
         loaded = load(session)
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
         run = _Run(session, loaded, planned, emit)
@@ -71,6 +72,19 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
         finally:
             emit(run.finished())
         return BuildResult(fold.report(), tuple(run.errors))
+
+
+def refuse_unknown(session: Session) -> None:
+    """Refuses what was asked for and cannot be done yet, rather than leave it out. Raises InputError."""
+    options = session.options
+    later = {
+        "--locked": (options.locked, "the lock file comes with a later version"),
+        "--load": (options.load, "loading into a Docker Engine comes with a later version; use --push"),
+        "--builder": (bool(options.builders), "builders need the BuildKit engine, which comes with a later version"),
+    }
+    asked = [Diagnostic("not-yet", f"{flag}: {what}") for flag, (given, what) in later.items() if given]
+    if asked:
+        raise InputError(asked)
 
 
 def found(diagnostic: Diagnostic) -> DiagnosticFound:
@@ -121,7 +135,7 @@ class _Run:
                 if self.errors and not self.session.options.keep_going:
                     group.cancel_scope.cancel()
             if delivery is not None and not self.errors:
-                await self._commit(delivery)
+                await self.commit(delivery)
             self.cancelled = False
         finally:
             with anyio.CancelScope(shield=True):
@@ -151,7 +165,7 @@ class _Run:
             drive.on_state = feeder.on_state
         return drive
 
-    async def _commit(self, delivery: Delivery) -> None:
+    async def commit(self, delivery: Delivery) -> None:
         done, error = await delivery.commit()
         self.errors += [error] if error is not None else []
         self.published |= {tag.target for tag in done.tags}
@@ -234,6 +248,8 @@ class _Feeder:
         rows = [(image, made) for image in images if (made := layer_states(plan, image, states)) is not None]
         try:
             await self._delivery.send(job, rows)
+            if self._run.session.options.publish == "eager":
+                await self._run.commit(self._delivery)
         except BakeError as error:
             self._run.errors.append(error)
 

@@ -35,7 +35,9 @@ async def make_plan(
     facts = Facts()
     requested = list(targets.values())
     for _ in range(_MOST_ROUNDS):
-        result = compile_plan(requested, siblings, facts, session.platform, no_cache=session.options.no_cache)
+        result = compile_plan(
+            requested, siblings, facts, session.platform, no_cache=session.options.no_cache, pull=session.options.pull
+        )
         needs = result if isinstance(result, Needs) else result.needs
         if needs:
             facts = await answers.answer(needs, facts)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bake.app.building import Emit, found
+from bake.app.building import Emit, found, refuse_unknown
 from bake.app.loading import load
 from bake.app.options import Options
 from bake.app.planning import make_plan, order_edges
@@ -28,6 +28,7 @@ class Prediction:
 async def plan(options: Options, on_event: Emit) -> Prediction:
     """Raises InputError or RemoteError; a step that cannot even be decided raises its error."""
     with Session(options) as session:
+        refuse_unknown(session)
         loaded = load(session)
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: on_event(found(d)))
         store = session.store

@@ -32,11 +32,14 @@ class Siblings(Protocol):
 class Compiler:
     """One compilation. A target is lowered once a platform, whoever asks for it."""
 
-    def __init__(self, siblings: Siblings, facts: Facts, build_platform: Platform, no_cache: bool = False) -> None:
+    def __init__(
+        self, siblings: Siblings, facts: Facts, build_platform: Platform, no_cache: bool = False, pull: bool = False
+    ) -> None:
         self.siblings = siblings
         self.facts = facts
         self.build_platform = build_platform
         self.no_cache = no_cache
+        self.pull = pull
         self.graph = Graph()
         self.needs = Needs()
         self.targets: dict[str, Target] = {}
@@ -77,12 +80,13 @@ def compile_plan(
     build_platform: Platform,
     *,
     no_cache: bool = False,
+    pull: bool = False,
 ) -> Plan | Needs:
     """The plan of the requested targets and what they build on; or the Needs that keep it from being compiled.
 
     A plan may itself have `needs` (contexts to scan, URLs to fetch): steps do not depend on those, keys do.
     """
-    compiler = Compiler(siblings, facts, build_platform, no_cache)
+    compiler = Compiler(siblings, facts, build_platform, no_cache, pull)
     images: dict[tuple[str, str], Image] = {}
     errors: list[Diagnostic] = []
     waiting = False

@@ -148,7 +148,7 @@ class Recipe:
             reference = str(parse_reference(name).with_default_tag())
         except ValueError as error:
             raise InputError(Diagnostic("bad-reference", str(error), span)) from None
-        query = ImageQuery(reference, str(platform), self.target.pull)
+        query = ImageQuery(reference, str(platform), self.target.pull or self.compiler.pull)
         fact = self.compiler.facts.images.get(query)
         if fact is None:
             self.compiler.needs.images.setdefault(query)

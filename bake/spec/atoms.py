@@ -55,6 +55,7 @@ _NUMBERS = (int, Number)
 TEXT = _text("text", "a text", values.text)
 NAME = _text("text", "a text", values.not_empty, drops_empty=True)
 PATH = _text("path", "a path", values.not_empty, is_path=True)
+OPTIONAL_PATH = _text("path", "a path, or nothing", values.text, is_path=True)
 VALUE = Atom(
     "value", "a text, a number or a boolean", (str, bool, *_NUMBERS), values.plain_text,
     {"type": ["string", "number", "boolean"]},

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bake.spec.atoms import DURATION, FLAG, INTEGER, NAME, PATH, REFERENCE, TEXT, Atom, choice, list_of
+from bake.spec.atoms import DURATION, FLAG, INTEGER, NAME, OPTIONAL_PATH, PATH, REFERENCE, TEXT, Atom, choice, list_of
 from bake.spec.entries import Entry, Field
 
 _IMAGES = ("image", "registry", "oci", "docker")
@@ -145,7 +145,7 @@ SECRET = Entry(
     aliases=(("source", "src"),),
     fields=(
         Field("id", NAME, "the name that a RUN --mount=type=secret uses"),
-        Field("src", PATH, "the file that holds it (of type env: the variable)"),
+        Field("src", OPTIONAL_PATH, "the file that holds it (of type env: the variable); empty: absent"),
         Field("env", NAME, "the environment variable that holds it"),
         Field("type", choice("file", "env"), "what `src` names"),
         Field("required", FLAG, "false: it is no error when the source is absent"),

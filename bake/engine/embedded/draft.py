@@ -25,6 +25,7 @@ from bake.plan.tree import Entry, Listing, sort_key
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_PATH = 4095
+_ROOT = Entry("d", 0o755)  # also an empty tree has a root
 
 
 class Draft:
@@ -53,7 +54,8 @@ class Draft:
         entry = self._entries.get(path)
         if entry is not None:
             return None if entry.kind == "w" else entry
-        return self.lower.lookup(path) if self._lower_shows(path) else None
+        below = self.lower.lookup(path) if self._lower_shows(path) else None
+        return below if below is not None or path else _ROOT
 
     def resolve(self, path: str, base: str = "") -> str:
         """Follows links as things stand now; see `resolve.resolve`."""

@@ -1,0 +1,161 @@
+"""Builds of small projects: sharing, reasons, early cutoff, failures, secrets."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from pathlib import Path
+
+import pytest
+from projects import Project, reasons, statuses
+
+from bake.errors import InputError, StepError, StepFailed
+from bake.events import StepStarted
+
+SH = '["/bin/busybox", "sh", "-c", "{}"]'
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    made = Project(tmp_path)
+    made.add_busybox()
+    return made
+
+
+def inline(**targets: str) -> str:
+    return "".join(f"[target.{name}]\ndockerfile-inline = '''\n{text}\n'''\n" for name, text in targets.items())
+
+
+def run(command: str) -> str:
+    return "RUN " + SH.format(command)
+
+
+BASE = "FROM scratch\nCOPY busybox /bin/busybox\n"
+
+
+def test_a_step_that_many_targets_need_runs_once(project: Project) -> None:
+    project.write("bake.toml", inline(**{f"t{n}": f"{BASE}{run('echo shared')}\nWORKDIR /w{n}" for n in range(6)}))
+    result = project.build("all")
+    started = [event.step.instruction for event in project.events if isinstance(event, StepStarted)]
+    assert result.errors == ()
+    assert len([name for name in started if "shared" in name]) == 1
+    assert len([name for name in started if name.startswith("COPY")]) == 1
+    assert all(report.status == "built" for report in result.report.targets.values())
+    assert {r.status for r in project.build("all").report.targets.values()} == {"unchanged"}
+
+
+def test_the_reason_of_a_miss_names_the_file_and_the_argument(project: Project) -> None:
+    text = f"{BASE}ARG V=1\n{run('echo $V')}\nCOPY main.py other.py /app/"
+    project.write("bake.toml", inline(app=text))
+    project.write("main.py", "1")
+    project.write("other.py", "1")
+    project.build()
+    project.write("main.py", "2")
+    steps = project.build().report.steps
+    assert [step.status for step in steps] == ["cached", "cached", "run"]
+    assert list(reasons(steps).values()) == [("file", "main.py changed")]
+    steps = project.build(sets=("app.args.V=2",)).report.steps
+    assert next(iter(reasons(steps).values())) == ("arg", "V: '1' → '2'")
+
+
+def test_a_step_that_comes_to_the_same_leaves_the_rest_cached(project: Project) -> None:
+    text = f"{BASE}COPY a /a\n{run('echo always > /same')}\n{run('echo after > /after')}"
+    project.write("bake.toml", inline(app=text))
+    project.write("a", "1")
+    project.build()
+    project.write("a", "2")
+    assert list(statuses(project.build().report.steps).values()) == ["cached", "run", "run", "run"]
+    # What RUN makes does not depend on /a, but its parent does; going back finds everything again.
+    project.write("a", "1")
+    assert set(statuses(project.build().report.steps).values()) == {"cached"}
+    forced = project.build(no_cache=True).report
+    assert set(statuses(forced.steps).values()) == {"run"}
+    assert forced.targets["app"].status == "built"
+    assert set(statuses(project.build().report.steps).values()) == {"cached"}
+
+
+def test_touching_files_changes_nothing(project: Project) -> None:
+    project.write("bake.toml", inline(app=f"{BASE}COPY a /a"))
+    project.write("a", "1")
+    project.build()
+    (project.root / "a").touch()
+    (project.root / "busybox").touch()
+    assert set(statuses(project.build().report.steps).values()) == {"cached"}
+
+
+def test_a_failing_step_names_itself_and_stops_what_needs_it(project: Project) -> None:
+    bad = f"{BASE}{run('echo oops >&2; exit 3')}\nWORKDIR /after"
+    project.write("bake.toml", inline(bad=bad, good=f"{BASE}{run('sleep 0.2; echo ok')}\nWORKDIR /x"))
+    result = project.build("all", keep_going=True)
+    (error,) = result.errors
+    assert isinstance(error, StepFailed)
+    assert error.exit_code_of_step == 3
+    assert result.report.exit_code == 1
+    assert result.report.outcome == "failed"
+    assert {name: t.status for name, t in result.report.targets.items()} == {"bad": "failed", "good": "built"}
+    failed = next(step for step in result.report.steps if step.status == "failed")
+    assert (failed.exit_code, failed.at) == (3, "bad:dockerfile-inline:3")
+
+
+def test_without_keep_going_the_others_are_cancelled(project: Project) -> None:
+    project.write("bake.toml", inline(bad=f"{BASE}{run('sleep 0.3; exit 1')}", slow=f"{BASE}{run('sleep 30')}"))
+    result = project.build("all", jobs=4)
+    assert {name: t.status for name, t in result.report.targets.items()} == {"bad": "failed", "slow": "cancelled"}
+    assert result.report.duration_s < 20
+
+
+def test_a_missing_source_is_an_error_of_its_line(project: Project) -> None:
+    project.write("bake.toml", inline(app="FROM scratch\nCOPY nothing /x"))
+    (error,) = project.build().errors
+    assert isinstance(error, StepError)
+    (diagnostic,) = error.diagnostics
+    assert '"/nothing": not found' in diagnostic.message
+    assert diagnostic.span is not None
+    assert diagnostic.span.line == 2
+
+
+def with_secret(command: str) -> str:
+    return f"{BASE}RUN --mount=type=secret,id=token {SH.format(command)}"
+
+
+def test_secrets_reach_the_step_and_nothing_else(project: Project) -> None:
+    value = "hush-" + "5f3a"
+    text = with_secret("/bin/busybox sha256sum /run/secrets/token > /seen")
+    project.write("bake.toml", inline(app=text) + 'secret = [{ id = "token", src = "../token.txt" }]\n')
+    (project.root.parent / "token.txt").write_text(value)
+    result = project.build()
+    assert result.errors == ()
+    kept = [p for p in project.store.rglob("*") if p.is_file() and value.encode() in p.read_bytes()]
+    assert kept == []
+    assert value not in repr(project.events)
+    (seen,) = project.store.glob("layers/*/fs/seen")
+    assert seen.read_text().startswith(sha256(value.encode()).hexdigest())
+    (project.root.parent / "token.txt").write_text("other")
+    assert set(statuses(project.build().report.steps).values()) == {"cached"}
+
+
+def test_a_secret_without_a_source_is_refused_unless_it_may_be(project: Project) -> None:
+    text = with_secret("/bin/busybox test ! -e /run/secrets/token")
+    project.write("bake.toml", inline(app=text) + 'secret = [{ id = "token", src = "", required = false }]\n')
+    assert project.build().errors == ()
+    project.write("bake.toml", inline(app=text) + 'secret = [{ id = "token", src = "no-such" }]\n')
+    (error,) = project.build(no_cache=True).errors
+    assert isinstance(error, InputError)
+    assert "there is no file no-such" in str(error)
+
+
+@pytest.mark.parametrize("flag", ["locked", "load"])
+def test_what_cannot_be_done_yet_is_refused(project: Project, flag: str) -> None:
+    project.write("bake.toml", inline(app=BASE))
+    with pytest.raises(InputError, match="later version"):
+        project.build(**{flag: True})
+
+
+def test_after_orders_without_linking(project: Project) -> None:
+    spec = inline(late=f"{BASE}WORKDIR /late") + 'after = ["early"]\n' + inline(early=f"{BASE}{run('sleep 0.3')}")
+    project.write("bake.toml", spec)
+    result = project.build("late")
+    assert set(result.report.targets) == {"late"}
+    ends = {step.instruction: step.started_s + step.duration_s for step in result.report.steps}
+    started = {step.instruction: step.started_s for step in result.report.steps}
+    sleep = next(name for name in ends if "sleep" in name)
+    assert started["WORKDIR /late"] >= ends[sleep]
