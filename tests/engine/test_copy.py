@@ -105,6 +105,12 @@ async def test_times_are_the_sources(build: Builder, context: Path) -> None:
     assert {path: (fs / path).lstat().st_mtime_ns for path in times} == times
 
 
+async def test_the_root_of_nothing_is_a_directory(build: Builder, context: Path) -> None:
+    for dest in ("/", "/./", "/.."):
+        layer = await build.copy(SCRATCH, context, action("/a", dest))
+        assert build.listing(layer) == {"a": "f 644 0:0"}, dest
+
+
 async def test_bytes_are_the_last_ones(build: Builder, context: Path) -> None:
     layer = await build.copy(SCRATCH, context, action("/a", "/x"), action("/b", "/x"))
     assert build.read(layer, "x") == b"BB"
