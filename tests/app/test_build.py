@@ -159,3 +159,12 @@ def test_after_orders_without_linking(project: Project) -> None:
     started = {step.instruction: step.started_s for step in result.report.steps}
     sleep = next(name for name in ends if "sleep" in name)
     assert started["WORKDIR /late"] >= ends[sleep]
+
+
+def test_a_layer_linked_twice_is_there_once_for_the_kernel(project: Project) -> None:
+    text = f"{BASE}COPY --link a /a\n{run('echo 1 > /a')}\nCOPY --link a /a\n{run('cp /a /seen')}"
+    project.write("bake.toml", inline(app=text))
+    project.write("a", "linked")
+    assert project.build().errors == ()
+    (seen,) = project.store.glob("layers/*/fs/seen")
+    assert seen.read_text() == "linked"

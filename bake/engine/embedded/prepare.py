@@ -70,7 +70,8 @@ class Preparation:
             if layer.directory is None:
                 raise HostError(Diagnostic("lost-layer", f"the layer {layer.state[:12]} is not unpacked"))
             found.append(str(layer.directory / "fs"))
-        return tuple(found)
+        # overlayfs refuses a directory twice; of a layer linked in again the topmost one hides the others anyway.
+        return tuple(reversed(dict.fromkeys(reversed(found))))
 
     async def request(self, task: Task, say: Say) -> MakeRequest:
         """What makes the layer of a COPY, WORKDIR or RUN. Raises StepError when its inputs do not fit."""
