@@ -1,4 +1,8 @@
-"""Patterns of `${v#p}`, `${v%p}`, `${v/p/r}`: `*`, `?` and backslash escapes, no classes (dockerfile.md §4.3)."""
+"""Patterns of `${v#p}`, `${v%p}`, `${v/p/r}`: `*`, `?` and backslash escapes, no classes (dockerfile.md §4.3).
+
+The field compiles them to regular expressions of an engine that never backtracks. Python's does, so all `*` but the
+last are atomic: what follows a `*` is taken where it first fits, which can only help what comes after it.
+"""
 
 from __future__ import annotations
 
@@ -11,13 +15,13 @@ class PatternError(ValueError):
 
 
 def trim_prefix(pattern: str, value: str, greedy: bool) -> str:
-    """`value` less its shortest, or longest, prefix that fits."""
+    """`value` less its shortest, or longest, prefix that fits. Raises PatternError."""
     found = _compiled(pattern, greedy, False).match(value)
     return value[found.end() :] if found else value
 
 
 def trim_suffix(pattern: str, value: str, greedy: bool) -> str:
-    """`value` less its shortest, or longest, suffix that fits: a prefix of both read backwards."""
+    """`value` less its shortest, or longest, suffix that fits: a prefix of both read backwards. Raises PatternError."""
     found = _compiled(pattern, greedy, True).match(value[::-1])
     return value[: len(value) - found.end()] if found else value
 
@@ -27,7 +31,14 @@ def replace(pattern: str, replacement: str, value: str, every: bool) -> str:
     compiled = _compiled(pattern, True, False)
     if not every:
         return compiled.sub(lambda _: replacement, value, count=1)
-    return compiled.sub(lambda found: _template(replacement, found[0]), value)
+    out: list[str] = []
+    last, ended = 0, -1
+    for found in compiled.finditer(value):
+        if found.start() == found.end() == ended:
+            continue  # Go takes no empty match right behind another
+        out += value[last : found.start()], _template(replacement, found[0])
+        last = ended = found.end()
+    return "".join([*out, value[last:]])
 
 
 def _template(text: str, whole: str) -> str:
@@ -41,16 +52,29 @@ def _template(text: str, whole: str) -> str:
 
 @lru_cache(maxsize=1024)
 def _compiled(pattern: str, greedy: bool, reverse: bool) -> re.Pattern[str]:
-    pieces = list(_pieces(pattern, greedy))
-    return re.compile("".join(reversed(pieces) if reverse else pieces))
+    pieces = _pieces(pattern)
+    if reverse:
+        pieces.reverse()
+    runs: list[list[str]] = [[]]
+    for piece in pieces:
+        if piece == "*":
+            runs.append([])
+        else:
+            runs[-1].append(piece)
+    head, *rest = ("".join(run) for run in runs)
+    if not rest:
+        return re.compile(head)
+    middle = "".join(f"(?>.*?{run})" for run in rest[:-1])
+    return re.compile(f"{head}{middle}{'.*' if greedy else '.*?'}{rest[-1]}")
 
 
-def _pieces(pattern: str, greedy: bool) -> list[str]:
+def _pieces(pattern: str) -> list[str]:
+    """The pattern's regular expression character by character, `*` left as it is."""
     out: list[str] = []
     chars = iter(pattern)
     for char in chars:
         if char == "*":
-            out.append(".*" if greedy else ".*?")
+            out.append("*")
         elif char == "?":
             out.append(".")
         elif char == "\\":

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.words import WordError, expand, expand_heredoc, expand_words, split_raw
+from bake.words import WordError, expand, expand_heredoc, expand_words, heredoc_name, split_raw
 
 ENV = {"PWD": "/home", "SHELL": "bash", "NULL": ""}
 
@@ -158,3 +158,86 @@ def test_the_longest_prefix_is_never_shorter(pattern: str, value: str) -> None:
     shortest, longest = expand("${v#$p}", {"v": value, "p": pattern}), expand("${v##$p}", {"v": value, "p": pattern})
     assert value.endswith(shortest.text)
     assert shortest.text.endswith(longest.text)
+
+
+def test_a_word_that_is_not_needed_fails_nothing() -> None:
+    assert expand("${PWD:-${missing?}}", ENV).text == "/home"
+    assert expand("${missing:+${missing?}}x", ENV).text == "x"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("echo ${a?} ${b:-c} <<EOF", ["echo", "${a?}", "${b:-c}", "<<EOF"]),
+        ("${a:0:3} x", ["${a:0:3}", "x"]),
+        ("a$b c", ["a$b", "c"]),
+        ("  a\tb  ", ["a", "b"]),
+    ],
+)
+def test_raw_splitting_leaves_variables_alone(text: str, words: list[str]) -> None:
+    assert split_raw(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("E'O'F", ["EOF"]), ("$EOF", ["$EOF"]), ("${E:-x}", ["${E:-x}"]), ("eo\\'f", ["eo'f"]), ("'a b'", ["a b"])],
+)
+def test_heredoc_names_lose_quotes_and_keep_variables(text: str, words: list[str]) -> None:
+    assert heredoc_name(text) == words
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a$unset b", ("a", "b")),
+        ("$unset", ()),
+        ("a$unset$unset", ("a",)),
+        ("$blank", ("x", "y")),
+        ("a$blank", ("a", "x", "y")),
+        ("'a b'c d", ("a bc", "d")),
+        ("a\\ b c", ("a b", "c")),
+        ("''", ()),
+    ],
+)
+def test_words_join_and_part(text: str, words: tuple[str, ...]) -> None:
+    assert expand_words(text, {"blank": " x y "}).words == words
+
+
+@pytest.mark.parametrize(
+    ("word", "text"),
+    [("$é", "e"), ("${é}", "e"), ("$1a", "onea"), ("$12", ""), ("$_", "u"), ("$a-b", "-b"), ("$ x", "$ x"), ("$", "$")],
+)
+def test_names(word: str, text: str) -> None:
+    assert expand(word, {"é": "e", "1": "one", "_": "u"}).text == text
+
+
+@pytest.mark.parametrize(("word", "offset"), [("ab'c", 2), ("ab${x?}", 2), ("x${a:-${b", 1), ('a"', 1), ("a${b^}", 1)])
+def test_errors_say_where(word: str, offset: int) -> None:
+    with pytest.raises(WordError) as caught:
+        expand(word, ENV)
+    assert caught.value.offset == offset
+
+
+@pytest.mark.parametrize("depth", [50, 5000])
+def test_deep_nesting_is_expanded_or_refused(depth: int) -> None:
+    text = "${a:-" * depth + "x" + "}" * depth
+    if depth < 100:
+        assert expand(text, {}).text == "x"
+    else:
+        with pytest.raises(WordError, match="nested too deeply"):
+            expand(text, {})
+
+
+@given(st.text("${}:-+?#%/*'\"\\ab\n ", max_size=30))
+def test_splitting_gives_no_empty_words(text: str) -> None:
+    try:
+        words = expand_words(text, {"a": " b  c "}).words
+    except WordError:
+        return
+    assert all(words)
+
+
+@given(st.text("ab \t\n'\"$\\"))
+def test_quoting_gives_a_text_back(text: str) -> None:
+    assert expand("'" + text.replace("'", "'\\''") + "'", {}).text == text
+    assert expand("".join(f"\\{char}" for char in text), {}).text == text
