@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import monotonic
+from time import monotonic, time
 from uuid import uuid4
 
 import anyio
 from anyio.abc import TaskGroup
 
 from bake.app.delivery import Delivery, Job, job_of
+from bake.app.history import remember
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
 from bake.app.planning import Planned, make_plan, order_edges
@@ -22,7 +23,6 @@ from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
 from bake.events import (
     DiagnosticFound,
-    DiagnosticInfo,
     Event,
     Metadata,
     Outcome,
@@ -37,6 +37,7 @@ from bake.events import (
 from bake.plan.outcome import Image, LayerRef, Plan
 from bake.plan.step import ImageOp, StepId
 from bake.plan.tree import StateId, state_of_images
+from bake.render.diagnostics import info_of
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive, Settings
@@ -64,13 +65,18 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
             on_event(event)
 
         refuse_unknown(session)
+        started = time()
         loaded = load(session)
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
         run = _Run(session, loaded, planned, emit)
         try:
             await run.go()
         finally:
-            emit(run.finished())
+            end = run.finished()
+            fold.event(end)
+            for warning in remember(session.store, loaded.root, options.names, started, fold.report()):
+                emit(found(warning))
+            on_event(end)
         return BuildResult(fold.report(), tuple(run.errors))
 
 
@@ -89,18 +95,7 @@ def refuse_unknown(session: Session) -> None:
 
 def found(diagnostic: Diagnostic) -> DiagnosticFound:
     """A diagnostic as an event."""
-    span = diagnostic.span
-    return DiagnosticFound(
-        diagnostic=DiagnosticInfo(
-            code=diagnostic.code,
-            severity=diagnostic.severity,
-            message=diagnostic.message,
-            file=span.source.name if span else "",
-            line=span.line if span else 0,
-            column=span.column if span else 0,
-            hint=diagnostic.hint or "",
-        )
-    )
+    return DiagnosticFound(diagnostic=info_of(diagnostic))
 
 
 @dataclass
@@ -136,6 +131,8 @@ class _Run:
                     group.cancel_scope.cancel()
             if delivery is not None and not self.errors:
                 await self.commit(delivery)
+            if any(report.status in ("run", "failed") for report in solution.reports.values()):
+                await self.sweep()
             self.cancelled = False
         finally:
             with anyio.CancelScope(shield=True):
@@ -169,6 +166,12 @@ class _Run:
         done, error = await delivery.commit()
         self.errors += [error] if error is not None else []
         self.published |= {tag.target for tag in done.tags}
+
+    async def sweep(self) -> None:
+        """Removes what dead processes left and only an engine can remove; what resists is left to the next run."""
+        for path in self.session.store.leftovers():
+            with suppress(BakeError, OSError):
+                await self.session.engine.remove(path)
 
     def _finish_targets(self, solution: Solution, delivery: Delivery | None) -> None:
         plan = self.planned.plan

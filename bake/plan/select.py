@@ -13,10 +13,9 @@ import msgspec
 
 from bake.dockerfile.ignore import Matcher
 from bake.plan.glob import has_wildcard, matches
+from bake.plan.links import TooManyLinks, follow
 from bake.plan.step import CopyAction
 from bake.plan.tree import Entry, Tree, digest_of
-
-_MAX_LINKS = 255
 
 
 class SourceMissing(Exception):
@@ -75,28 +74,17 @@ def digest_roots(roots: Iterable[Root], named: bool) -> str:
 
 def resolve(tree: Tree, path: str) -> str:
     """`path` with every symbolic link followed inside the tree, the last component's too. Raises SourceMissing."""
-    todo = [part for part in path.split("/") if part and part != "."][::-1]
-    done: list[str] = []
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            if done:
-                done.pop()
-            continue
-        entry = tree.get("/".join([*done, part]))
+
+    def link(here: str) -> str | None:
+        entry = tree.get(here)
         if entry is None:
             raise SourceMissing("/" + path.strip("/"))
-        if entry.kind != "l":
-            done.append(part)
-            continue
-        links += 1
-        if links > _MAX_LINKS:
-            raise SourceMissing("/" + path.strip("/"))
-        if entry.link.startswith("/"):
-            done = []
-        todo.extend(p for p in reversed(entry.link.split("/")) if p and p != ".")
-    return "/".join(done)
+        return entry.link if entry.kind == "l" else None
+
+    try:
+        return follow(link, path)
+    except TooManyLinks:
+        raise SourceMissing("/" + path.strip("/")) from None
 
 
 def _entry(tree: Tree, path: str) -> Entry:

@@ -6,10 +6,12 @@ safe. What a link in the image points at is taken relative to the root, as the c
 
 from __future__ import annotations
 
+import errno
 import os
 from contextlib import suppress
 
-_MOST_LINKS = 255
+from bake.plan.links import TooManyLinks, follow
+
 _MOST_BYTES = 16 << 20
 
 
@@ -18,26 +20,10 @@ def locate(root: str, path: str) -> str:
 
     Raises OSError (ELOOP) for too many links.
     """
-    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-    done: list[str] = []
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            if done:
-                done.pop()
-            continue
-        link = _link(os.path.join(root, *done, part))
-        if link is None:
-            done.append(part)
-            continue
-        links += 1
-        if links > _MOST_LINKS:
-            raise OSError(40, os.strerror(40), path)
-        if link.startswith("/"):
-            done = []
-        todo.extend(part for part in reversed(link.split("/")) if part not in ("", "."))
-    return os.path.join(root, *done)
+    try:
+        return os.path.join(root, follow(lambda inside: _link(os.path.join(root, inside)), path))
+    except TooManyLinks:
+        raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
 
 
 def read_text(root: str, path: str) -> str:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bake.engine.embedded.lines import LONGEST, LineSplitter
-from bake.engine.embedded.quote import quoted
+from bake.plan.golang import quote
 
 
 def split(chunks: list[bytes]) -> list[str]:
@@ -36,4 +36,4 @@ def test_long_lines_are_cut() -> None:
 
 
 def test_quoting_as_go_does() -> None:
-    assert quoted('a "b"\\\n\té\x01\udcff') == '"a \\"b\\"\\\\\\n\\té\\x01\\xff"'
+    assert quote('a "b"\\\n\té\x01\udcff') == '"a \\"b\\"\\\\\\n\\té\\x01\\xff"'

@@ -1,6 +1,6 @@
 import pytest
 
-from bake.plan.lower import golang
+from bake.plan import golang
 
 
 @pytest.mark.parametrize(

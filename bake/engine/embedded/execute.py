@@ -12,7 +12,6 @@ from bake.engine.embedded.commit import read_upper
 from bake.engine.embedded.made import write_listing
 from bake.engine.embedded.mounts import MountPlan, copy_root
 from bake.engine.embedded.overlay import mount_writable
-from bake.engine.embedded.quote import quoted
 from bake.engine.embedded.remove import remove_tree
 from bake.engine.embedded.requests import Command, Exec, Interact, Made
 from bake.engine.embedded.stack import Stack
@@ -20,6 +19,7 @@ from bake.engine.embedded.stubs import Stubs
 from bake.engine.embedded.threads import in_thread
 from bake.engine.embedded.workspace import Mounts, Workspace
 from bake.errors import Diagnostic, StepFailed
+from bake.plan.golang import quote
 from bake.ports import Bind, Execution, Sandbox, StartFailed, Tmpfs
 
 Output = Callable[[str, bytes], None]
@@ -138,4 +138,4 @@ def _stubs(lower: tuple[str, ...], binds: Sequence[Bind | Tmpfs], may: Ownership
 
 
 def _failed(command: Command, what: str, code: int | None, kind: str = "step-failed") -> StepFailed:
-    return StepFailed(Diagnostic(kind, f"process {quoted(' '.join(command.args))} {what}"), code)
+    return StepFailed(Diagnostic(kind, f"process {quote(' '.join(command.args))} {what}"), code)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from bake.errors import Diagnostic, StepError
+from bake.plan.links import TooManyLinks, follow
 from bake.plan.tree import Entry
 
 Lookup = Callable[[str], Entry | None]
 """The entry of a path whose parents hold no symbolic links; None where nothing is."""
-
-_MAX_LINKS = 255
 
 
 def resolve(lookup: Lookup, path: str, base: str = "") -> str:
@@ -19,27 +18,16 @@ def resolve(lookup: Lookup, path: str, base: str = "") -> str:
     `base` ("" = the whole tree) is the root that `/` and `..` stop at; the result starts with it. Raises StepError
     for too many links.
     """
-    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
-    done: list[str] = []
-    links = 0
-    while todo:
-        part = todo.pop()
-        if part == "..":
-            if done:
-                done.pop()
-            continue
-        here = "/".join([base, *done, part] if base else [*done, part])
+
+    def link(here: str) -> str | None:
         entry = lookup(here)
-        if entry is None or entry.kind != "l":
-            done.append(part)
-            continue
-        links += 1
-        if links > _MAX_LINKS:
-            raise StepError(Diagnostic("too-many-links", f"too many levels of symbolic links: /{path.strip('/')}"))
-        if entry.link.startswith("/"):
-            done = []
-        todo.extend(part for part in reversed(entry.link.split("/")) if part not in ("", "."))
-    return "/".join([base, *done] if base else done).strip("/")
+        return entry.link if entry is not None and entry.kind == "l" else None
+
+    try:
+        return follow(link, path, base)
+    except TooManyLinks:
+        message = f"too many levels of symbolic links: /{path.strip('/')}"
+        raise StepError(Diagnostic("too-many-links", message)) from None
 
 
 def join(directory: str, name: str) -> str:

@@ -6,7 +6,7 @@ from bake.dockerfile import instructions as df
 from bake.dockerfile.ports import expand_ports
 from bake.errors import Diagnostic, InputError
 from bake.oci.model import Healthcheck
-from bake.plan.lower import golang
+from bake.plan import golang
 from bake.plan.lower.stage import StageBuilder
 
 
