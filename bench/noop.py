@@ -17,7 +17,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from peers import PEERS, Peer
@@ -71,6 +72,14 @@ def seconds(argv: Sequence[str], directory: Path, environment: dict[str, str]) -
     return taken
 
 
+@contextmanager
+def ending_in_words() -> Iterator[None]:
+    try:
+        yield
+    except Failed as failed:
+        sys.exit(f"bake {failed}")
+
+
 def import_seconds(directory: Path, environment: dict[str, str]) -> float:
     """Time spent in imports by one run, as the interpreter itself counts it."""
     argv = [sys.executable, "-X", "importtime", *BAKE[1:]]
@@ -91,7 +100,7 @@ def main() -> None:
     parser.add_argument("--targets", type=int, default=100)
     parser.add_argument("--runs", type=int, default=9)
     asked = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bake-bench-") as name:
+    with tempfile.TemporaryDirectory(prefix="bake-bench-") as name, ending_in_words():
         directory = Path(name)
         environment = {**os.environ, "BAKE_STORE": str(directory / "store")}
         names = make_project(directory, asked.targets)
