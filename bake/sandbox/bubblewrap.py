@@ -1,10 +1,10 @@
-"""Runs a step by bubblewrap: where there is no OCI runtime. Less than one; what is missing is said in REDUCTIONS."""
+"""Runs a step by bubblewrap: where there is no OCI runtime. Less than one; what is missing is in `reductions`."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -14,24 +14,16 @@ import msgspec
 from bake.ports import Bind, Execution, StartFailed, Tmpfs
 from bake.sandbox.capabilities import DEFAULT
 from bake.sandbox.child import Child, Output
+from bake.sandbox.complaints import readable
 from bake.sandbox.ids import IdMap
+from bake.sandbox.reductions import reductions
 from bake.sandbox.subject import enter, identity_of
 from bake.sandbox.ulimits import UNLIMITED, parse_ulimit
 from bake.sandbox.users import Identity
 
-REDUCTIONS: tuple[str, ...] = (
-    "USER other than root is refused: bubblewrap maps one id only",
-    "setuid programs and file capabilities have no effect: no_new_privs is always on",
-    "the capability bounding set stays full; effective and permitted are the usual ones",
-    "no seccomp filter",
-    "of /proc only /proc/sys, bus, fs, irq, sysrq-trigger are read-only and kcore, keys, timer_list are masked",
-    "security=insecure is refused",
-    "no pseudo-terminal and no job control: a terminal is passed through",
-    "no resource limits but ulimits",
-)
-"""What a step gets less than in an OCI runtime; tests/conformance holds us to it."""
-
+_MISSING = ("resource-limits", "users", "setuid", "bounding-set", "seccomp", "masks", "insecure", "terminal")
 _KILL_SECONDS = 5.0
+_KEPT = 4096
 _READ_ONLY = ("/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger")
 _MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list")
 
@@ -47,7 +39,11 @@ class Bubblewrap:
     binary: str
     ids: IdMap
     name: str = "bubblewrap"
-    reductions: tuple[str, ...] = REDUCTIONS
+
+    @property
+    def reductions(self) -> Mapping[str, str]:
+        """See reductions.py."""
+        return reductions(*_MISSING, *(("one-id",) if self.ids.single else ()))
 
     async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
         """See ports.Sandbox."""
@@ -117,7 +113,15 @@ def _prlimit(text: str) -> str:
 
 
 async def _driven(argv: Sequence[str], output: Output | None, options: BinaryIO, status: BinaryIO, program: str) -> int:
-    child = await Child.start(argv, output, handles=(options.fileno(), status.fileno()))
+    last = bytearray()
+
+    def tapped(stream: str, chunk: bytes) -> None:
+        assert output is not None
+        if stream == "stderr":
+            last[:] = (last + chunk)[-_KEPT:]
+        output(stream, chunk)
+
+    child = await Child.start(argv, output and tapped, handles=(options.fileno(), status.fileno()))
     try:
         code = await child.wait()
     except BaseException:
@@ -128,8 +132,13 @@ async def _driven(argv: Sequence[str], output: Output | None, options: BinaryIO,
         raise
     status.seek(0)
     if not _was_started(status.read()):
-        raise StartFailed(f'exec: "{program}": cannot be started')
+        raise StartFailed(_complaint(bytes(last), program))
     return code
+
+
+def _complaint(stderr: bytes, program: str) -> str:
+    *_, said = ["", *stderr.decode("utf-8", "replace").splitlines()]
+    return readable(said.removeprefix("bwrap: "), program) or f'exec: "{program}": cannot be started'
 
 
 def _was_started(status: bytes) -> bool:

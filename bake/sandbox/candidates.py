@@ -14,11 +14,8 @@ from bake.sandbox.capabilities import names_of
 from bake.sandbox.child import search_path
 from bake.sandbox.config import Rights
 from bake.sandbox.ids import IdMap
+from bake.sandbox.reductions import reductions
 from bake.sandbox.runtime import Runtime
-
-_NO_LIMITS = "no resource limits: cgroups are hidden from crun"
-_NO_DEVICES = "no device nodes: without cgroups crun could not keep a step from the host's devices"
-_ONE_USER = "one user: all files belong to root, changing owners is answered but not done, no device nodes"
 
 Make = Callable[[str, Rights], Sandbox]
 
@@ -62,10 +59,8 @@ def own_rights(ids: IdMap) -> Rights:
 def _runtime(name: str, cure: bool = False, mknod: bool = True) -> Make:
     def make(program: str, rights: Rights) -> Sandbox:
         given = Rights(rights.ids, rights.all_capabilities, mknod)
-        reductions = [_NO_LIMITS] if cure else []
-        reductions += [] if mknod else [_NO_DEVICES]
-        reductions += [_ONE_USER] if rights.ids.single else []
-        return Runtime(name, program, given, cure, tuple(reductions))
+        missing = {"resource-limits": cure or rights.ids.rootless, "devices": not mknod, "owners": rights.ids.single}
+        return Runtime(name, program, given, cure, reductions(*(key for key, holds in missing.items() if holds)))
 
     return make
 

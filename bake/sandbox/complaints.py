@@ -1,4 +1,4 @@
-"""Why a container did not start: from the log of an OCI runtime to a sentence for a person (pure)."""
+"""Why a container did not start: from what a runtime says to a sentence for a person (pure)."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ import re
 
 import msgspec
 
-_NOT_FOUND = re.compile(r"executable file .* not found in \$PATH|: stat .*: no such file or directory", re.I)
-_NOT_ALLOWED = re.compile(r'exec: ".*": permission denied|open executable|is a directory', re.I)
+_NOT_FOUND = re.compile(r"executable file .* not found in \$PATH|: stat .*: no such file|execvp .*: no such file", re.I)
+_NOT_ALLOWED = re.compile(r'exec: ".*": permission denied|open executable|execvp .*: permission denied', re.I)
 _LIMIT = re.compile(r"setrlimit|rlimits?\b", re.I)
 _PREFIX = re.compile(r"^(runc run failed: |unable to start container process: |error during container init: )+")
 
@@ -19,7 +19,11 @@ class _Entry(msgspec.Struct):
 
 def complaint(log: bytes, program: str) -> str:
     """What the last error in a JSON log says. `program` is what should have been started."""
-    said = _last_error(log)
+    return readable(_last_error(log), program)
+
+
+def readable(said: str, program: str) -> str:
+    """An error of a runtime or of bubblewrap, the common ones in words of our own."""
     if _NOT_FOUND.search(said):
         where = "no such file" if "/" in program else "executable file not found in $PATH"
         return f'exec: "{program}": {where}'

@@ -15,6 +15,7 @@ import msgspec
 from bake.errors import Diagnostic, HostError
 from bake.ports import Sandbox
 from bake.sandbox.candidates import Candidate, candidates, own_rights, stamp
+from bake.sandbox.cgroups import sweep
 from bake.sandbox.config import Rights
 from bake.sandbox.ids import IdMap, current
 from bake.sandbox.probe import probe
@@ -46,6 +47,8 @@ async def detect(rootless: bool, scratch: Path, prefer: str | None = None) -> Sa
     To be called in the helper's namespaces. `scratch` holds probe containers for a moment and the choice for the next
     time. Raises HostError.
     """
+    if not rootless:
+        await sweep()
     ids = current()
     rows = [row for row in candidates(rootless) if prefer is None or row.name == prefer]
     rights = own_rights(ids)

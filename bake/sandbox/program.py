@@ -16,29 +16,20 @@ _HEADER, _SEGMENT = 64, 56
 
 
 def exit_program() -> bytes | None:
-    """A static ELF executable for this machine; None where its machine code is not known here."""
+    """The program for this machine; None where its machine code is not known here."""
     known = _CODE.get(platform.machine())
-    if known is None:
-        return None
-    machine, text = known
-    code = bytes.fromhex(text)
-    size = _HEADER + _SEGMENT + len(code)
+    return None if known is None else executable(known[0], bytes.fromhex(known[1]))
+
+
+def executable(machine: int, code: bytes) -> bytes:
+    """A static ELF file that runs `code`."""
+    start = _HEADER + _SEGMENT
+    size = start + len(code)
+    kind, version = (2, 1)  # an executable; the only version there is
     header = struct.pack(
         "<16sHHIQQQIHHHHHH",
-        b"\x7fELF\x02\x01\x01",
-        2,  # executable
-        machine,
-        1,
-        _BASE + _HEADER + _SEGMENT,  # where it starts
-        _HEADER,  # the segment's header follows this one
-        0,
-        0,
-        _HEADER,
-        _SEGMENT,
-        1,
-        0,
-        0,
-        0,
+        *(b"\x7fELF\x02\x01\x01", kind, machine, version, _BASE + start),
+        *(_HEADER, 0, 0, _HEADER, _SEGMENT, 1, 0, 0, 0),  # one segment, described behind this header; no sections
     )
     segment = struct.pack("<IIQQQQQQ", 1, 5, 0, _BASE, _BASE, size, size, 0x1000)  # load all, readable, executable
     return header + segment + code

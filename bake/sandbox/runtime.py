@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from shutil import rmtree
 
 import anyio
@@ -29,14 +29,14 @@ _GATE_PAUSE = 0.002
 class Runtime:
     """crun or runc at `binary`. With `cure` cgroups are hidden from it (see cgroups.py).
 
-    `reductions` say what a step gets less than under BuildKit's own runtime.
+    `reductions`: see reductions.py.
     """
 
     name: str
     binary: str
     rights: Rights
     cure: bool = False
-    reductions: tuple[str, ...] = ()
+    reductions: Mapping[str, str] = field(default_factory=dict)
 
     async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
         """See ports.Sandbox."""

@@ -1,7 +1,7 @@
 """Run as a program in the namespaces of a helper process: one sandbox, driven by lines of JSON on stdin.
 
-`sandbox_host.py DIRECTORY NAME`: DIRECTORY is an empty one; NAME what `detect` shall prefer. Each line is a request, see
-`Host.answer`; each is answered by one line.
+`sandbox_host.py DIRECTORY NAME [REQUEST]`: DIRECTORY is an empty one; NAME what `detect` shall prefer. Each line is a
+request, see `Host.answer`; each is answered by one line. A REQUEST given is run on our own stdio, with its exit code.
 """
 
 from __future__ import annotations
@@ -81,8 +81,7 @@ class Host:
         given = {**DEFAULTS, **asked["execution"]}
         given["mounts"] = tuple(mount(place, number, row) for number, row in enumerate(given["mounts"]))
         execution = Execution(**{k: tuple(map(freeze, v)) if isinstance(v, list) else v for k, v in given.items()})
-        inherit = asked.get("inherit", False)
-        run = asyncio.create_task(self.sandbox.run(root, execution, scratch, None if inherit else take))
+        run = asyncio.create_task(self.sandbox.run(root, execution, scratch, None if asked.get("inherit") else take))
         found: dict[str, Any] = {}
         if asked.get("cancel_at") is not None:
             if asked["cancel_at"]:
@@ -112,13 +111,14 @@ def mount(place: Path, number: int, row: dict[str, Any]) -> Bind | Tmpfs:
 
 
 def write(path: Path, text: str, mode: int) -> None:
-    """`-> TARGET` makes a link."""
+    """`-> TARGET` makes a link, `base64:…` is binary."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.unlink(missing_ok=True)
     if text.startswith("-> "):
         path.symlink_to(text[3:])
         return
-    path.write_bytes(text.encode())
+    data = base64.b64decode(text[7:]) if text.startswith("base64:") else text.encode()
+    path.write_bytes(data)
     path.chmod(mode)
 
 
@@ -149,7 +149,7 @@ def processes() -> list[str]:
     return found
 
 
-async def main(directory: Path, name: str) -> None:
+async def main(directory: Path, name: str, request: str = "") -> None:
     os.umask(0o022)
     rootless = Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
     subprocess.run(["mount", "-t", "tmpfs", "none", str(directory)], check=True)
@@ -158,8 +158,11 @@ async def main(directory: Path, name: str) -> None:
     except BakeError as error:
         say({"error": str(error), "hint": error.diagnostics[0].hint})
         return
-    say({"sandbox": sandbox.name, "reductions": list(getattr(sandbox, "reductions", ()))})
     host = Host(directory, sandbox, rootless)
+    if request:
+        found = await host.answer(json.loads(request) | {"inherit": True})
+        sys.exit(found["code"])
+    say({"sandbox": sandbox.name, "reductions": dict(getattr(sandbox, "reductions", {}))})
     while line := await asyncio.to_thread(sys.stdin.readline):
         say(await host.answer(json.loads(line)))
 
@@ -169,4 +172,4 @@ def say(value: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(Path(sys.argv[1]), sys.argv[2]))
+    asyncio.run(main(Path(sys.argv[1]), *sys.argv[2:]))

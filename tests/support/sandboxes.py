@@ -46,24 +46,29 @@ class Ran:
         return self.text.splitlines()
 
 
+def command(tier: str, directory: str, *words: str) -> list[str]:
+    """The command line of sandbox_host.py in a tier; not root's tiers as an ordinary user."""
+    argv = [*_TIERS[tier], sys.executable, str(SCRIPT), directory, *words]
+    if tier != "root" and os.geteuid() == 0:
+        ensure_user()
+        os.chmod(directory, 0o777)
+        argv = as_user(argv)
+    return ["setpriv", "--pdeathsig", "KILL", *argv]
+
+
 class SandboxProcess:
     """One process in one tier with one sandbox."""
 
     def __init__(self, tier: str, name: str) -> None:
         self.tier = tier
         self._directory = tempfile.mkdtemp(prefix="bake-sandbox-")
-        argv = [*_TIERS[tier], sys.executable, str(SCRIPT), self._directory, name]
-        if tier != "root" and os.geteuid() == 0:
-            ensure_user()
-            os.chmod(self._directory, 0o777)
-            argv = as_user(argv)
         self._process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", *argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command(tier, self._directory, name), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         first = self._read()
         assert "error" not in first, first
         self.name: str = first["sandbox"]
-        self.reductions: list[str] = first["reductions"]
+        self.reductions: dict[str, str] = first["reductions"]
 
     def _read(self) -> dict[str, Any]:
         assert self._process.stdout is not None
@@ -95,7 +100,7 @@ class SandboxProcess:
 
 
 def variants() -> list[tuple[str, str]]:
-    """(tier, sandbox). Without root there is no way to test root's tier."""
+    """(tier, sandbox). Root's tier only where the tests run as root."""
     names = ("crun", "runc", "bubblewrap")
     tiers = ("root", "subordinate", "single") if os.geteuid() == 0 else ("subordinate", "single")
     return [(tier, name) for tier in tiers for name in names]
