@@ -134,6 +134,8 @@ class _Run:
             if any(report.status in ("run", "failed") for report in solution.reports.values()):
                 await self.sweep()
             self.cancelled = False
+        except BaseExceptionGroup as group:
+            raise _first(group) from None
         finally:
             with anyio.CancelScope(shield=True):
                 await engine.close()
@@ -219,6 +221,12 @@ class _Run:
         outcome: Outcome = "cancelled" if self.cancelled and not self.errors else "failed" if self.errors else "ok"
         code = 130 if outcome == "cancelled" else max((e.exit_code for e in self.errors), default=0)
         return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self.started, 4))
+
+
+def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What went wrong inside task groups, for only the first can be told."""
+    inner = group.exceptions[0]
+    return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
 
 
 class _Feeder:

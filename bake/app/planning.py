@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from bake.app.session import Session
-from bake.errors import Diagnostic
+from bake.errors import Diagnostic, InputError
 from bake.gather.answers import Answers
 from bake.plan.compile import Siblings, compile_plan
 from bake.plan.facts import Facts, Needs
@@ -42,6 +42,7 @@ async def make_plan(
         if needs:
             facts = await answers.answer(needs, facts)
         if isinstance(result, Plan):
+            _check_order(result)
             return Planned(result, facts)
     raise AssertionError("compiling asks without end")
 
@@ -55,12 +56,22 @@ def order_edges(plan: Plan) -> dict[StepId, frozenset[StepId]]:
     for step, origins in plan.origins.items():
         names = {origin.target for origin in origins}
         if len(names) == 1:
-            wanted = {f for name in plan.targets[names.pop()].after for f in finals.get(name, ())}
-            before = wanted - _ancestors_from(plan, step)
+            before = {f for name in plan.targets[names.pop()].after for f in finals.get(name, ())}
             if before:
                 edges[step] = frozenset(before)
     return edges
 
 
-def _ancestors_from(plan: Plan, step: StepId) -> set[StepId]:
-    return {step, *plan.steps[step].inputs}
+def _check_order(plan: Plan) -> None:
+    """`after` may not contradict what targets build on. Raises InputError that shows the circle."""
+    if not any(target.after for target in plan.targets.values()):
+        return
+    from graphlib import CycleError, TopologicalSorter
+
+    needs = {name: {*target.after, *plan.edges.get(name, ())} for name, target in plan.targets.items()}
+    try:
+        TopologicalSorter(needs).prepare()
+    except CycleError as error:
+        circle = list(reversed(error.args[1]))
+        message = f"targets wait for each other in a circle: {' → '.join(circle)}"
+        raise InputError(Diagnostic("target-cycle", message, plan.targets[circle[0]].span("after"))) from None

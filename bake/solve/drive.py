@@ -11,10 +11,9 @@ from dataclasses import dataclass, field
 from time import monotonic, time
 
 import anyio
-import msgspec
 
 from bake.errors import BakeError, Diagnostic, StepError, StepFailed
-from bake.events import Event, StepFinished, StepInfo, StepLog, StepProgress, StepReport, StepStarted, StepStatus
+from bake.events import Event
 from bake.oci.reference import parse_reference
 from bake.plan.decide import reason
 from bake.plan.key import FILE, key_of, parts_of, reads
@@ -31,10 +30,11 @@ from bake.plan.step import (
     StepId,
 )
 from bake.plan.tree import SCRATCH, StateId, state_of_images
-from bake.ports import Engine, Record, Store
+from bake.ports import Engine, Layer, Record, Store
 from bake.solve.contents import Contents, Unread
 from bake.solve.frontier import Frontier, critical_path
-from bake.solve.results import Solution, info
+from bake.solve.journal import Journal
+from bake.solve.results import Solution
 from bake.solve.tasks import Tasks
 
 Emit = Callable[[Event], None]
@@ -79,9 +79,8 @@ class Drive:
         self.engine = engine
         self.tasks = tasks
         self.settings = settings
-        self.emit = emit
+        self.journal = Journal(plan, emit)
         self.states: dict[StepId, StateId] = {}
-        self.reports: dict[StepId, StepReport] = {}
         self.errors: list[BakeError] = []
         self.on_state: Callable[[StepId, StateId], None] = lambda _step, _state: None
         self._inputs = {
@@ -94,7 +93,6 @@ class Drive:
         self._urgency: dict[StepId, float] | None = None
         self._running = 0
         self._stopped = False
-        self._started = monotonic()
         self._wake = anyio.Event()
 
     async def run(self) -> Solution:
@@ -112,7 +110,7 @@ class Drive:
         finally:
             self._leave_rest()
             self._visit()
-        return Solution(self.states, self.reports, tuple(self.errors))
+        return Solution(self.states, self.journal.reports, tuple(self.errors))
 
     # Deciding
 
@@ -208,7 +206,7 @@ class Drive:
             self._frontier.order_by(self._urgency.__getitem__)
         self._under_way[missed.key] = []
         if self.engine is None:
-            self._report(missed.step, "run", missed.why)
+            self.journal.ended(missed.step, "run", missed.why)
             self._frontier.finish(missed.step.id)
             return
         heapq.heappush(self._queue, (-self._urgency[missed.step.id], len(self._keys), missed))
@@ -218,7 +216,7 @@ class Drive:
         if self.engine is not None:
             self._under_way[key].append(step)
             return
-        self._report(step, "cached")
+        self.journal.ended(step, "cached")
         self._frontier.finish(step.id)
 
     def _cost(self, step: StepId) -> float:
@@ -228,10 +226,8 @@ class Drive:
 
     async def _run(self, missed: _Missed, engine: Engine) -> None:
         step, started = missed.step, monotonic()
-        shown = info(self.plan, step.id)
         try:
-            if shown:
-                self.emit(StepStarted(step=shown, why=missed.why, started_s=started - self._started))
+            self.journal.started(step, missed.why, started)
             async with self.store.records.claim(missed.key):
                 record = None if step.uncached else self.store.records.lookup(missed.key)
                 if record is None:
@@ -246,27 +242,27 @@ class Drive:
             for twin in self._under_way.pop(missed.key, []):
                 self._failed(twin, error, started, missed.why)
         except anyio.get_cancelled_exc_class():
-            self._report(step, "cancelled", missed.why, started)
+            self.journal.ended(step, "cancelled", missed.why, started)
             raise
         finally:
             self._running -= 1
             self._wake.set()
 
     async def _made(self, missed: _Missed, engine: Engine, started: float) -> Record:
-        task = self.tasks.task(missed.step, self.states)
-        layer = await engine.run(task, self._say(missed.step))
+        layer = await self._tried(missed.step, engine)
         record = Record(missed.key, layer.state, layer.created, monotonic() - started)
         self.store.records.remember(record, {**missed.parts, **self._files(missed.step)})
         return record
 
-    def _say(self, step: Step) -> Callable[[str, str], None]:
-        def say(stream: str, line: str) -> None:
-            if stream == "progress":
-                self.emit(StepProgress(id=step.id, text=line))
-            else:
-                self.emit(StepLog(id=step.id, stream="stderr" if stream == "stderr" else "stdout", text=line))
-
-        return say
+    async def _tried(self, step: Step, engine: Engine) -> Layer:
+        """Runs the step, again after a failure as often as its targets allow (`retries`)."""
+        task, say = self.tasks.task(step, self.states), self.journal.say(step)
+        for left in range(self.tasks.retries(step), 0, -1):
+            try:
+                return await engine.run(task, say)
+            except StepFailed as error:
+                say("progress", f"{error}; trying again, {left} {'tries' if left > 1 else 'try'} left")
+        return await engine.run(task, say)
 
     def _read_first(self, step: Step, state: StateId, group: anyio.abc.TaskGroup) -> None:
         """Downloads a state that a key needs to be read, then decides the step again."""
@@ -278,7 +274,7 @@ class Drive:
 
     async def _read(self, step: Step, state: StateId, engine: Engine) -> None:
         try:
-            await engine.ensure(state, self._say(step))
+            await engine.ensure(state, self.journal.say(step))
             self._frontier.again(step.id)
         except BakeError as error:
             self._failed(step, error, None)
@@ -296,50 +292,34 @@ class Drive:
             self.on_state(step.id, state)
 
     def _cached(self, step: Step, state: StateId) -> None:
-        self._report(step, "cached")
+        self.journal.ended(step, "cached")
         self._done(step, state)
 
     def _ran(self, step: Step, state: StateId, why: Why, started: float) -> None:
-        self._report(step, "run", why, started)
+        self.journal.ended(step, "run", why, started)
         self._done(step, state)
 
     def _unknown(self, step: Step) -> None:
-        self._report(step, "unknown")
+        self.journal.ended(step, "unknown")
         self._frontier.finish(step.id)
 
     def _failed(self, step: Step, error: BakeError, started: float | None, why: Why | None = None) -> None:
-        self.errors.append(error)
+        span = next((origin.span for origin in self.plan.origins.get(step.id, ())), None)
+        error.diagnostics = tuple(diagnostic.at(span) for diagnostic in error.diagnostics)
+        if error not in self.errors:
+            self.errors.append(error)
         code = error.exit_code_of_step if isinstance(error, StepFailed) else None
-        self._report(step, "failed", why, started, code)
+        self.journal.ended(step, "failed", why, started, code)
         for other in self._frontier.close(step.id):
-            self._report(self.plan.steps[other], "skipped")
+            self.journal.ended(self.plan.steps[other], "skipped")
         if not self.settings.keep_going:
             self._stopped = True
         self._wake.set()
 
     def _leave_rest(self) -> None:
         for step in self._frontier.unfinished:
-            if step not in self.reports:
-                self._report(self.plan.steps[step], "cancelled")
-
-    def _report(
-        self,
-        step: Step,
-        status: StepStatus,
-        why: Why | None = None,
-        started: float | None = None,
-        code: int | None = None,
-    ) -> None:
-        shown = info(self.plan, step.id)
-        if shown is None:
-            return
-        report = _report_of(shown, status, why, code)
-        if started is not None:
-            report = msgspec.structs.replace(
-                report, started_s=round(started - self._started, 4), duration_s=round(monotonic() - started, 4)
-            )
-        self.reports[step.id] = report
-        self.emit(StepFinished(step=report))
+            if step not in self.journal.reports:
+                self.journal.ended(self.plan.steps[step], "cancelled")
 
     def _visit(self) -> None:
         """Notes which key each slot had, so that the next miss there can be explained."""
@@ -352,13 +332,6 @@ class Drive:
             for origin in self.plan.origins.get(step, ())
         }
         self.store.records.visit(slots, {})
-
-
-def _report_of(shown: StepInfo, status: StepStatus, why: Why | None, code: int | None) -> StepReport:
-    return StepReport(
-        id=shown.id, targets=shown.targets, platform=shown.platform, stage=shown.stage, ordinal=shown.ordinal,
-        instruction=shown.instruction, at=shown.at, status=status, why=why, exit_code=0 if status == "run" else code,
-    )  # fmt: skip
 
 
 def _missing(step: Step, plan: Plan, error: SourceMissing) -> StepError:

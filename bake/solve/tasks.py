@@ -36,6 +36,10 @@ class Tasks:
         secrets, ssh = self._secrets(step, targets), self._agents(step, targets)
         return Task(step, tuple(self._input(i, states) for i in step.inputs), secrets, ssh, timeout)
 
+    def retries(self, step: Step) -> int:
+        """How often a RUN is tried again: the most that a target it belongs to allows."""
+        return max((t.retries for t in self._targets(step)), default=0) if isinstance(step.op, ExecOp) else 0
+
     def _targets(self, step: Step) -> list[Target]:
         names = dict.fromkeys(origin.target for origin in self._plan.origins.get(step.id, ()))
         return [self._plan.targets[name] for name in names]

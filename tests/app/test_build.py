@@ -9,7 +9,7 @@ import pytest
 from projects import Project, reasons, statuses
 
 from bake.errors import InputError, StepError, StepFailed
-from bake.events import StepStarted
+from bake.events import StepProgress, StepStarted
 
 SH = '["/bin/busybox", "sh", "-c", "{}"]'
 
@@ -168,3 +168,27 @@ def test_a_layer_linked_twice_is_there_once_for_the_kernel(project: Project) -> 
     assert project.build().errors == ()
     (seen,) = project.store.glob("layers/*/fs/seen")
     assert seen.read_text() == "linked"
+
+
+def test_a_failing_step_is_tried_again_as_often_as_allowed(project: Project) -> None:
+    command = "test -e /var/cache/done || { touch /var/cache/done; exit 9; }"
+    text = f"{BASE}RUN --mount=type=cache,target=/var/cache {SH.format(command)}"
+    project.write("bake.toml", inline(app=text.replace("touch", "/bin/busybox touch")) + "retries = 1\n")
+    result = project.build()
+    assert result.errors == ()
+    progress = [event.text for event in project.events if isinstance(event, StepProgress)]
+    assert any("trying again, 1 try left" in line for line in progress)
+
+
+def test_order_that_contradicts_a_base_is_a_circle(project: Project) -> None:
+    base = inline(base=BASE) + 'tags = ["localhost:1/base"]\nafter = ["app"]\n'
+    project.write("bake.toml", base + inline(app="FROM localhost:1/base\nWORKDIR /x"))
+    with pytest.raises(InputError, match=r"circle: (app → base → app|base → app → base)"):
+        project.build("all")
+
+
+def test_a_failure_is_placed_in_its_dockerfile(project: Project) -> None:
+    project.write("bake.toml", inline(app=f"{BASE}{run('exit 4')}"))
+    (error,) = project.build().errors
+    (diagnostic,) = error.diagnostics
+    assert str(diagnostic.span) == "app:dockerfile-inline:3:1"

@@ -1,0 +1,95 @@
+"""`bake history`: what the last runs came to. Each build leaves its report in the store, also when it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+
+import msgspec
+
+from bake.app.loading import find
+from bake.app.options import Options
+from bake.app.session import Session
+from bake.errors import BakeError, Diagnostic, InputError
+from bake.events import Report
+from bake.render.report import encode
+from bake.store import DiskStore
+from bake.store.history import Run
+
+ALL = 1000
+"""More than a store keeps."""
+
+
+class _Kept(msgspec.Struct, frozen=True):
+    """What is kept of a run. `root`: the directory of its spec; `names`: as asked for."""
+
+    root: str
+    names: tuple[str, ...]
+    report: Report
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run as the store has kept it. `number` grows from run to run, `started` is in unix seconds."""
+
+    number: int
+    started: float
+    root: str
+    names: tuple[str, ...]
+    report: Report
+
+
+def remember(store: DiskStore, root: str, names: Iterable[str], started: float, report: Report) -> list[Diagnostic]:
+    """Keeps the report; that this cannot be done is worth a warning, and never a lost build."""
+    try:
+        store.runs.add(started, report.outcome, encode(_Kept(root, tuple(names), report)))
+    except (BakeError, OSError) as error:
+        return [Diagnostic("not-remembered", f"this run is missing in bake history: {error}", severity="warning")]
+    return []
+
+
+def history(options: Options, *, most: int = ALL, everywhere: bool = False) -> tuple[Past, ...]:
+    """The last runs of the spec at hand, the latest first; of all specs where there is none, or if `everywhere`."""
+    root = None if everywhere else root_of(options)
+    with Session(options) as session:
+        found = (past for past in past_runs(session.store) if root in (None, past.root))
+        return tuple(past for past, _ in zip(found, range(most), strict=False))
+
+
+def past_run(options: Options, number: int) -> Past:
+    """One run. Raises InputError when it is not, or no longer, known."""
+    with Session(options) as session:
+        for past in past_runs(session.store):
+            if past.number == number:
+                return past
+    hint = "`bake history --all` lists those that are kept"
+    raise InputError(Diagnostic("unknown-run", f"there is no run {number} in the store", hint=hint))
+
+
+def past_runs(store: DiskStore) -> Iterator[Past]:
+    """All runs, the latest first, without those that another version of bake wrote in another form."""
+    for run in store.runs.last(ALL):
+        kept = _decoded(run)
+        if kept is not None:
+            yield Past(run.id, run.started, kept.root, kept.names, kept.report)
+
+
+def root_of(options: Options) -> str | None:
+    """The directory of the spec at hand, None if there is none. Raises InputError when the one named is missing."""
+    try:
+        return os.path.dirname(os.path.abspath(find(options.directory, options.file)))
+    except InputError:
+        if options.file is not None:
+            raise
+        return None
+
+
+def _decoded(run: Run) -> _Kept | None:
+    with suppress(msgspec.MsgspecError):
+        return msgspec.json.decode(run.report, type=_Kept)
+    with suppress(msgspec.MsgspecError, ValueError):  # a name that is no UTF-8, which msgspec refuses
+        return msgspec.convert(json.loads(run.report), _Kept)
+    return None

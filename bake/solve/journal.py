@@ -1,0 +1,68 @@
+"""What a walk tells: events as steps start, speak and end, and the report of each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+
+from bake.events import Event, StepFinished, StepLog, StepProgress, StepReport, StepStarted, StepStatus
+from bake.plan.outcome import Plan
+from bake.plan.reason import Why
+from bake.plan.step import Step, StepId
+from bake.ports import Say
+from bake.solve.results import info
+
+
+class Journal:
+    """Steps that no instruction stands for are left out. Times count from when the journal was made."""
+
+    def __init__(self, plan: Plan, emit: Callable[[Event], None]) -> None:
+        self._plan = plan
+        self._emit = emit
+        self._zero = monotonic()
+        self.reports: dict[StepId, StepReport] = {}
+
+    def started(self, step: Step, why: Why, at: float) -> None:
+        shown = info(self._plan, step.id)
+        if shown is not None:
+            self._emit(StepStarted(step=shown, why=why, started_s=round(at - self._zero, 4)))
+
+    def ended(
+        self,
+        step: Step,
+        status: StepStatus,
+        why: Why | None = None,
+        started: float | None = None,
+        code: int | None = None,
+    ) -> None:
+        """`started`: when it began, on the clock of `monotonic`; None for a step that never ran."""
+        shown = info(self._plan, step.id)
+        if shown is None:
+            return
+        report = StepReport(
+            id=shown.id,
+            targets=shown.targets,
+            platform=shown.platform,
+            stage=shown.stage,
+            ordinal=shown.ordinal,
+            instruction=shown.instruction,
+            at=shown.at,
+            status=status,
+            why=why,
+            started_s=0.0 if started is None else round(started - self._zero, 4),
+            duration_s=0.0 if started is None else round(monotonic() - started, 4),
+            exit_code=0 if status == "run" else code,
+        )
+        self.reports[step.id] = report
+        self._emit(StepFinished(step=report))
+
+    def say(self, step: Step) -> Say:
+        """Where the engine tells what a step prints and what is being done for it."""
+
+        def say(stream: str, line: str) -> None:
+            if stream == "progress":
+                self._emit(StepProgress(id=step.id, text=line))
+            else:
+                self._emit(StepLog(id=step.id, stream="stderr" if stream == "stderr" else "stdout", text=line))
+
+        return say
