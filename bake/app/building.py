@@ -246,7 +246,8 @@ class _Feeder:
         if step in self._layers and not isinstance(self._run.planned.plan.steps[step].op, ImageOp):
             self._group.start_soon(self._archive, state)
         for name, images in list(self._images.items()):
-            if any(image.state == step for image in images) and all(i.state in self._drive.states for i in images):
+            needed = {needed for image in images for needed in (image.state, *image.tests)}
+            if step in needed and needed <= self._drive.states.keys():
                 job, _ = self._jobs[name], self._images.pop(name)
                 self._group.start_soon(self._send, job, images)
 

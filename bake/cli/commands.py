@@ -24,6 +24,7 @@ COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("bake.cli.registry:inspect", "Show the config and the layers of an image"),
     "tags": Entry("bake.cli.registry:tags", "List the tags of a repository"),
     "catalog": Entry("bake.cli.registry:catalog", "List the repositories of a registry"),
+    "history": Entry("bake.cli.history:history", "List the last runs, or tell what one of them did"),
     "cache": Entry("bake.cli.cache:cache", "Show what the store holds and check that it is sound"),
     "schema": Entry("bake.cli.about:schema", "Print a JSON schema: of bake.toml, of the report, of events"),
     "completion": Entry("bake.cli.about:completion", "Print the completion script for a shell"),

@@ -89,7 +89,7 @@ def report_json(report: Report) -> str:
     return msgspec.json.format(encode(report), indent=2).decode() + "\n"
 
 
-def encode(value: Event | Report) -> bytes:
+def encode(value: msgspec.Struct) -> bytes:
     """One line of JSON, whatever the texts hold: a lone surrogate (of a file name that is no UTF-8) is escaped."""
     try:
         return msgspec.json.encode(value)

@@ -79,7 +79,7 @@ def test_only_the_runs_of_this_directory_unless_all_are_asked_for(project: Proje
 def test_an_unknown_run_is_an_error(project: Project) -> None:
     with pytest.raises(InputError, match="no run 7"):
         past_run(project.options(), 7)
-    with pytest.raises(InputError, match="no file other.toml"):
+    with pytest.raises(InputError, match=r"no file other\.toml"):
         history(project.options(file="other.toml"))
 
 

@@ -1,0 +1,51 @@
+"""`bake history`: the last runs."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any
+
+import click
+
+from bake.cli.command import command
+from bake.cli.flags import SPEC, options
+
+
+@command("history", SPEC[:1])
+@click.argument("run", type=int, required=False)
+@click.option("-n", "--last", type=click.IntRange(min=1), default=20, show_default=True, help="Show so many runs.")
+@click.option("--all", "everywhere", is_flag=True, help="Show the runs of all directories.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+def history(run: int | None, last: int, everywhere: bool, as_json: bool, **flags: Any) -> None:
+    """List the last runs, or tell what the one with the number RUN did."""
+    wanted = options((), flags)
+    if run is not None:
+        _one(wanted, run, as_json)
+        return
+    from bake.app.history import history as work
+    from bake.render.history import history_json, history_text
+    from bake.render.style import columns, style_for
+
+    found = work(wanted, most=last, everywhere=everywhere)
+    if as_json:
+        text = history_json(found)
+    else:
+        text = history_text(found, columns(sys.stdout), style_for(sys.stdout, os.environ))
+    click.echo(text, nl=False)
+
+
+def _one(wanted: Any, number: int, as_json: bool) -> None:
+    from bake.app.history import past_run
+    from bake.render.history import events_of, run_json, when
+    from bake.render.plain import PlainRenderer
+
+    past = past_run(wanted, number)
+    if as_json:
+        click.echo(run_json(past), nl=False)
+        return
+    click.echo(f"run {past.number}, started {when(past.started)} in {past.root}")
+    renderer = PlainRenderer(sys.stdout, {})
+    for event in events_of(past.report):
+        renderer.event(event)
+    renderer.close()
