@@ -6,6 +6,7 @@ Pure: the same targets and facts give the same plan on every machine. Errors of 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from bake.errors import Diagnostic, InputError
@@ -16,6 +17,7 @@ from bake.plan.graph import Graph
 from bake.plan.lower.stage import Lowered
 from bake.plan.outcome import Image, Plan
 from bake.plan.recipe import Open, Recipe
+from bake.plan.tests import add_tests
 from bake.spec.target import Target
 
 
@@ -99,7 +101,8 @@ def compile_plan(
             except InputError as error:
                 errors += [d for d in error.diagnostics if d not in errors]
             else:
-                images[target.name, str(platform)] = _image(target, platform, lowered)
+                tests = add_tests(compiler.graph, target, platform, lowered)
+                images[target.name, str(platform)] = replace(_image(target, platform, lowered), tests=tests)
     if errors:
         raise InputError(errors)
     if waiting:

@@ -43,6 +43,8 @@ class Image:
     config: ImageConfig
     layers: tuple[LayerRef, ...]
     history: tuple[History | HistoryLine, ...]
+    tests: tuple[StepId, ...] = ()
+    """Steps that must succeed before the image is published; their layers belong to no image."""
 
 
 @dataclass(frozen=True)

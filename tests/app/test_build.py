@@ -192,3 +192,24 @@ def test_a_failure_is_placed_in_its_dockerfile(project: Project) -> None:
     (error,) = project.build().errors
     (diagnostic,) = error.diagnostics
     assert str(diagnostic.span) == "app:dockerfile-inline:3:1"
+
+
+def test_tests_run_in_the_image_and_are_cached_with_it(project: Project) -> None:
+    text = f"{BASE}ENV WORD=hello\nWORKDIR /here"
+    test = "test $WORD = hello && test $(pwd) = /here"
+    project.write("bake.toml", inline(app=text) + f'test = [["/bin/busybox", "sh", "-c", "{test}"]]\n')
+    first, again = project.build(), project.build()
+    assert [step.status for step in first.report.steps] == ["run", "run", "run"]
+    assert first.report.steps[-1].stage == "test"
+    assert {step.status for step in again.report.steps} == {"cached"}
+
+
+def test_a_failing_test_fails_the_target_and_stops_its_publication(project: Project) -> None:
+    spec = inline(app=BASE) + 'tags = ["127.0.0.1:9/app"]\ntest = [["/bin/busybox", "sh", "-c", "exit 5"]]\n'
+    project.write("bake.toml", spec)
+    result = project.build(push=True, keep_going=True)
+    (error,) = result.errors  # and no error of a registry, which was never asked
+    assert isinstance(error, StepFailed)
+    assert (error.exit_code_of_step, result.report.exit_code) == (5, 1)
+    assert result.report.targets["app"].status == "failed"
+    assert not result.report.targets["app"].published
