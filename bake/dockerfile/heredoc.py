@@ -3,29 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
 
 from bake.dockerfile.instructions import Heredoc
-from bake.words import WordError, expand_words, split_raw
+from bake.words import WordError, heredoc_name, split_raw
 
-_FORM = re.compile(r"(\d*)<<(-?)([^<]*)")
-
-
-class _Kept(Mapping[str, str]):
-    """Variables in a heredoc's name stay as they are written."""
-
-    def __getitem__(self, name: str) -> str:
-        return f"${name}"
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
+_FORM = re.compile(r"([0-9]*)<<(-?)([^<]*)")
 
 
 def heredoc_words(text: str) -> list[tuple[Heredoc, str]]:
-    """(heredoc without its body, the word as written) for each in `text`; none where the text cannot be lexed."""
+    """(heredoc without its body, the word as written) for each in `text`; none where the text cannot be lexed.
+
+    A blank between `<<` and the name is one blank in the word.
+    """
     if "<<" not in text:
         return []
     try:
@@ -41,8 +30,6 @@ def heredoc_words(text: str) -> list[tuple[Heredoc, str]]:
         name = form[3]
         if not name:
             name = next(rest, "")
-            if not name or "<" in name:
-                continue
             word = f"{word} {name}"
         heredoc = _named(name, form[2] == "-")
         if heredoc is not None:
@@ -51,11 +38,17 @@ def heredoc_words(text: str) -> list[tuple[Heredoc, str]]:
 
 
 def _named(text: str, chomp: bool) -> Heredoc | None:
+    if not text or "<" in text:
+        return None
     try:
-        words = expand_words(text, _Kept()).words
+        words = heredoc_name(text)
     except WordError:
         return None
     if len(words) != 1:
         return None
-    quoted = re.search(r"""['"]""", re.sub(r"\\.", "", text)) is not None
-    return Heredoc(name=words[0], body="", chomp=chomp, expand=not quoted)
+    return Heredoc(name=words[0], body="", chomp=chomp, expand=_quotes(words[0]) == _quotes(text))
+
+
+def _quotes(text: str) -> int:
+    """Quotes that are left in the name were escaped; any other switches expansion of the body off."""
+    return text.count("'") + text.count('"')

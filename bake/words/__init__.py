@@ -7,6 +7,7 @@ so nothing in it is looked up and no `?` in it fails.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -15,6 +16,9 @@ from bake.words.lexer import HEREDOC, NAME, RAW, Lexer, Piece, Style, WordError,
 __all__ = [
     "Expanded", "ExpandedWords", "WordError", "expand", "expand_heredoc", "expand_words", "heredoc_name", "split_raw",
 ]  # fmt: skip
+
+
+_BLANKS = re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +80,12 @@ def _split(pieces: list[Piece]) -> tuple[str, ...]:
     done: list[str] = []
     word: list[str] = []
     for text, fixed in pieces:
-        if fixed:
+        if fixed or not text or text.isalnum():
             word.append(text)
-        if fixed or not text:
             continue
-        parts = text.split()
-        if not parts or text[0].isspace():
+        first, *more = _BLANKS.split(text)
+        word.append(first)
+        for part in more:
             done.append("".join(word))
-            word = []
-        if parts:
-            done += ["".join([*word, parts[0]]), *parts[1:]]
-            word = [] if text[-1].isspace() else [done.pop()]
+            word = [part]
     return tuple(word for word in [*done, "".join(word)] if word)

@@ -122,7 +122,7 @@ def test_all_mistakes_come_at_once_with_hints() -> None:
     assert [(d.span.line, d.hint) for d in caught.value.diagnostics if d.span] == [
         (2, "did you mean RUN?"),
         (3, "did you mean --chown?"),
-        (4, None),
+        (4, "ENV x=VALUE"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""USER, WORKDIR, EXPOSE, VOLUME, STOPSIGNAL, MAINTAINER, ONBUILD: what only changes the config."""
+"""USER, WORKDIR, EXPOSE, VOLUME, STOPSIGNAL, MAINTAINER, ONBUILD: what only changes the config (dockerfile.md §9)."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ def parse_workdir(raw: Raw) -> Workdir:
 
 
 def parse_stopsignal(raw: Raw) -> Stopsignal:
+    """Its flags are never looked at."""
     return Stopsignal(span=raw.span, text=raw.text, signal=raw.single())
 
 
@@ -28,22 +29,27 @@ def parse_maintainer(raw: Raw) -> Maintainer:
 def parse_expose(raw: Raw) -> Expose:
     raw.flags({})
     raw.required()
-    return Expose(span=raw.span, text=raw.text, ports=raw.words())
+    return Expose(span=raw.span, text=raw.text, ports=raw.blank_words())
 
 
 def parse_volume(raw: Raw) -> Volume:
     raw.flags({})
-    raw.required()
-    return Volume(span=raw.span, text=raw.text, paths=raw.words())
+    paths = raw.words()
+    if not paths:
+        raise raw.none()
+    if not all(path.strip() for path in paths):
+        raise raw.fail("empty-volume", "VOLUME specified can not be an empty string")
+    return Volume(span=raw.span, text=raw.text, paths=paths)
 
 
 def parse_onbuild(raw: Raw) -> Onbuild:
     """The trigger keeps its text, heredoc bodies included; it is parsed when it is triggered."""
     raw.flags({})
-    keyword = raw.required().split(None, 1)[0].upper()
-    if keyword == "ONBUILD":
-        raise raw.fail("Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed", code="bad-onbuild")
-    if keyword in ("FROM", "MAINTAINER"):
-        raise raw.fail(f"{keyword} isn't allowed as an ONBUILD trigger", code="bad-onbuild")
+    word = raw.required().split(None, 1)[0]
+    if word.upper() == "ONBUILD":
+        message = "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
+        raise raw.fail("bad-onbuild", message, span=raw.at(word))
+    if word.upper() in ("FROM", "MAINTAINER"):
+        raise raw.fail("bad-onbuild", f"{word.upper()} isn't allowed as an ONBUILD trigger", span=raw.at(word))
     bodies = "".join(f"\n{heredoc.body}{heredoc.name}" for heredoc in raw.heredocs)
     return Onbuild(span=raw.span, text=raw.text, trigger=raw.text + bodies)

@@ -1,11 +1,12 @@
-"""COPY and ADD."""
+"""COPY and ADD (dockerfile.md §8.1, §2)."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from bake.dockerfile.flags import Kind
-from bake.dockerfile.instructions import Add, Copy
+from bake.dockerfile.flags import Flags, Kind
+from bake.dockerfile.instructions import Add, Copy, Heredoc
 from bake.dockerfile.parse.raw import Raw
 
 _SHARED: dict[str, Kind] = {"chown": "text", "chmod": "text", "link": "bool", "exclude": "list"}
@@ -15,57 +16,61 @@ _ADD: dict[str, Kind] = {**_SHARED, "checksum": "text", "keep-git-dir": "bool", 
 
 def parse_copy(raw: Raw) -> Copy:
     flags = raw.flags(_COPY)
-    return Copy(**_common(raw, flags), from_=_last(flags, "from"), parents=_last(flags, "parents") == "true")
+    if "$" in (flags.text("from") or ""):
+        message = (
+            "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope "
+            "as a workaround"
+        )
+        raise raw.fail("from-variable", message, span=raw.flag_span(flags.all("from")[0]))
+    return Copy(**_common(raw, flags), from_=flags.text("from"), parents=flags.bool("parents") or False)
 
 
 def parse_add(raw: Raw) -> Add:
     flags = raw.flags(_ADD)
     return Add(
         **_common(raw, flags),
-        checksum=_last(flags, "checksum"),
-        keep_git_dir=_bool(flags, "keep-git-dir"),
-        unpack=_bool(flags, "unpack"),
+        checksum=flags.text("checksum"),
+        keep_git_dir=flags.bool("keep-git-dir"),
+        unpack=flags.bool("unpack"),
     )
 
 
-def _common(raw: Raw, flags: dict[str, list[str]]) -> dict[str, Any]:
-    words = list(_joined(raw))
+def _common(raw: Raw, flags: Flags) -> dict[str, Any]:
+    words = _joined(raw)
     if len(words) < 2:
         count = "but only one was provided" if words else "but none was provided"
         message = f"{raw.keyword} requires at least two arguments, {count}. Destination could not be determined"
-        raise raw.fail(message, code="missing-argument", hint=f"{raw.keyword} SOURCE… DESTINATION")
+        raise raw.fail("missing-argument", message, f"{raw.keyword} SOURCE… DESTINATION")
     *sources, dest = words
     if dest in raw.heredoc_words:
-        raise raw.fail(f"{raw.keyword} cannot accept a heredoc as a destination", code="heredoc-destination")
+        message = f"{raw.keyword} cannot accept a heredoc as a destination"
+        raise raw.fail("heredoc-destination", message, span=raw.last(dest))
     return {
         "span": raw.span,
         "text": raw.text,
         "sources": tuple(word for word in sources if word not in raw.heredoc_words),
         "dest": dest,
-        "heredocs": raw.heredocs,
-        "chown": _last(flags, "chown"),
-        "chmod": _last(flags, "chmod"),
-        "link": _last(flags, "link") == "true",
-        "exclude": tuple(flags.get("exclude", ())),
+        "heredocs": _named(raw.heredocs),
+        "chown": flags.text("chown"),
+        "chmod": flags.text("chmod"),
+        "link": flags.bool("link") or False,
+        "exclude": tuple(flag.text for flag in flags.all("exclude")),
     }
+
+
+def _named(heredocs: tuple[Heredoc, ...]) -> tuple[Heredoc, ...]:
+    """Content goes by name: of two with one name, both have the last one's."""
+    bodies = {heredoc.name: heredoc.body for heredoc in heredocs}
+    return tuple(replace(heredoc, body=bodies[heredoc.name]) for heredoc in heredocs)
 
 
 def _joined(raw: Raw) -> list[str]:
     """The words, those of a heredoc with a blank in its word put together."""
     words = list(raw.words())
     for heredoc in raw.heredoc_words:
-        parts = heredoc.split(" ")
+        parts = heredoc.split()
         for at in range(len(words) - len(parts) + 1):
             if len(parts) > 1 and words[at : at + len(parts)] == parts:
                 words[at : at + len(parts)] = [heredoc]
                 break
     return words
-
-
-def _last(flags: dict[str, list[str]], name: str) -> str | None:
-    return flags[name][-1] if name in flags else None
-
-
-def _bool(flags: dict[str, list[str]], name: str) -> bool | None:
-    value = _last(flags, name)
-    return None if value is None else value == "true"

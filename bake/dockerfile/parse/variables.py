@@ -1,11 +1,9 @@
-"""ENV, LABEL, ARG."""
+"""ENV, LABEL, ARG (dockerfile.md §5)."""
 
 from __future__ import annotations
 
-import re
-
 from bake.dockerfile.instructions import Arg, Env, Label
-from bake.dockerfile.parse.raw import Raw, quoted_words
+from bake.dockerfile.parse.raw import BLANKS, Raw
 
 
 def parse_env(raw: Raw) -> Env:
@@ -21,29 +19,30 @@ def parse_label(raw: Raw) -> Label:
 def _pairs(raw: Raw) -> tuple[tuple[tuple[str, str], ...], bool]:
     """`k=v …`, or the legacy form `k rest of the line`."""
     raw.flags({})
-    words = quoted_words(raw.required(), raw.escape)
+    words = raw.quoted_words()
     if "=" not in words[0]:
-        parts = re.split(r"[\t\v\f\r ]+", raw.text, maxsplit=1)
-        if len(parts) < 2:
-            raise raw.fail(f"{raw.keyword} must have two arguments", code="missing-argument")
-        return ((parts[0], parts[1]),), True
+        name, *value = BLANKS.split(raw.text, maxsplit=1)
+        if not value:
+            raise raw.fail("missing-argument", f"{raw.keyword} must have two arguments", f"{raw.keyword} {name}=VALUE")
+        return ((name, value[0]),), True
     found: list[tuple[str, str]] = []
     for word in words:
-        name, equals, value = word.partition("=")
+        name, equals, rest = word.partition("=")
         if not equals:
             message = f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value'
-            raise raw.fail(message, code="bad-pair", hint="quote values that hold blanks")
+            raise raw.fail("bad-pair", message, "quote values that hold blanks", raw.last(word))
         if not name:
-            raise raw.fail(f"{raw.keyword} names can not be blank", code="bad-pair")
-        found.append((name, value))
+            raise raw.fail("bad-pair", f"{raw.keyword} names can not be blank", span=raw.at(word))
+        found.append((name, rest))
     return tuple(found), False
 
 
 def parse_arg(raw: Raw) -> Arg:
+    """Its flags are never looked at."""
     found: list[tuple[str, str | None]] = []
-    for word in quoted_words(raw.required(), raw.escape):
+    for word in raw.quoted_words():
         name, equals, value = word.partition("=")
         if not name:
-            raise raw.fail("ARG names can not be blank", code="bad-pair")
+            raise raw.fail("bad-pair", "ARG names can not be blank", span=raw.at(word))
         found.append((name, value if equals else None))
     return Arg(span=raw.span, text=raw.text, pairs=tuple(found))
