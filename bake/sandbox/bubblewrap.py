@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import anyio
 import msgspec
 
 from bake.ports import Bind, Execution, StartFailed, Tmpfs
@@ -19,16 +20,18 @@ from bake.sandbox.ids import IdMap
 from bake.sandbox.reductions import reductions
 from bake.sandbox.subject import enter, identity_of
 from bake.sandbox.ulimits import UNLIMITED, parse_ulimit
+from bake.sandbox.uninterrupted import uninterrupted
 from bake.sandbox.users import Identity
 
 _MISSING = ("resource-limits", "users", "setuid", "bounding-set", "seccomp", "masks", "insecure", "terminal")
-_KILL_SECONDS = 5.0
+_TRIES, _PAUSE = 50, 0.1
 _KEPT = 4096
 _READ_ONLY = ("/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger")
 _MASKED = ("/proc/kcore", "/proc/keys", "/proc/timer_list")
 
 
 class _Status(msgspec.Struct, rename="kebab"):
+    child_pid: int | None = None
     exit_code: int | None = None
 
 
@@ -79,6 +82,7 @@ def bwrap_options(root: str, execution: Execution) -> Iterator[str]:
     for path in filter(os.path.exists, _MASKED):
         yield from ("--ro-bind", "/dev/null", path)
     yield from ("--ro-bind", "/sys", "/sys", "--perms", "0555", "--tmpfs", "/sys/fs/cgroup")
+    yield from ("--remount-ro", "/sys/fs/cgroup")
     yield from ("--perms", "1777", *_sized(execution.shm_size), "--tmpfs", "/dev/shm")
     for mount in execution.mounts:
         yield from _mount(mount)
@@ -125,13 +129,9 @@ async def _driven(argv: Sequence[str], output: Output | None, options: BinaryIO,
     try:
         code = await child.wait()
     except BaseException:
-        with anyio.CancelScope(shield=True):
-            child.kill()  # --die-with-parent: pid 1 of the container goes too, and so all of it
-            await child.ended_within(_KILL_SECONDS)
-            child.drop_output()
+        await uninterrupted(_end(child, status))
         raise
-    status.seek(0)
-    if not _was_started(status.read()):
+    if not any(row.exit_code is not None for row in _rows(status)):
         raise StartFailed(_complaint(bytes(last), program))
     return code
 
@@ -141,7 +141,22 @@ def _complaint(stderr: bytes, program: str) -> str:
     return readable(said.removeprefix("bwrap: "), program) or f'exec: "{program}": cannot be started'
 
 
-def _was_started(status: bytes) -> bool:
-    """bwrap tells an exit code only of a program that it could start."""
-    rows = [msgspec.json.decode(line, type=_Status) for line in status.splitlines() if line.strip()]
-    return any(row.exit_code is not None for row in rows)
+async def _end(child: Child, status: BinaryIO) -> None:
+    """Kills pid 1 of the container, and so all of it; bwrap then ends by itself."""
+    for _ in range(_TRIES):
+        for row in _rows(status):
+            if row.child_pid is not None and not child.ended:
+                with suppress(ProcessLookupError):
+                    os.kill(row.child_pid, signal.SIGKILL)
+        if await child.ended_within(_PAUSE):
+            break
+    child.kill()  # --die-with-parent
+    await child.ended_within(_PAUSE)
+    child.drop_output()
+
+
+def _rows(status: BinaryIO) -> list[_Status]:
+    """What bwrap told so far: an exit code only of a program that it could start."""
+    said = os.pread(status.fileno(), _KEPT, 0)  # not read(): the place in the file is shared with bwrap
+    rows = [line for line in said.splitlines(keepends=True) if line.endswith(b"\n")]
+    return [msgspec.json.decode(row, type=_Status) for row in rows]

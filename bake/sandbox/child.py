@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
 from bake.errors import Diagnostic, HostError
+from bake.sandbox.uninterrupted import uninterrupted
 
 Output = Callable[[str, bytes], None]
 Gate = Callable[["Child"], Awaitable[bool]]
@@ -33,18 +34,21 @@ class Child:
     ) -> Child:
         """With `output` None the program gets our own stdio. Raises HostError when it is not there.
 
-        With output it leads a session of its own: no terminal, and Ctrl-C is for bake to handle.
+        With output it leads a session of its own: no terminal, and Ctrl-C is for bake to handle. Cancelled while it
+        starts, this returns all the same, so that the caller ends what is started; the next wait is cancelled then.
         """
         pipe = None if output is None else PIPE
         try:
-            process = await asyncio.create_subprocess_exec(
-                *argv,
-                stdin=None if output is None else DEVNULL,
-                stdout=pipe,
-                stderr=pipe,
-                env=environment(),
-                pass_fds=tuple(handles),
-                start_new_session=output is not None,
+            process = await uninterrupted(
+                asyncio.create_subprocess_exec(
+                    *argv,
+                    stdin=None if output is None else DEVNULL,
+                    stdout=pipe,
+                    stderr=pipe,
+                    env=environment(),
+                    pass_fds=tuple(handles),
+                    start_new_session=output is not None,
+                )
             )
         except OSError as error:
             message = f"cannot start {argv[0]}: {error.strerror}"

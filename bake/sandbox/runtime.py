@@ -10,7 +10,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from shutil import rmtree
 
-import anyio
 import msgspec
 
 from bake.ports import Execution, StartFailed
@@ -19,6 +18,7 @@ from bake.sandbox.child import Child, Output, succeeds
 from bake.sandbox.complaints import complaint
 from bake.sandbox.config import Rights, runtime_config
 from bake.sandbox.subject import enter, identity_of
+from bake.sandbox.uninterrupted import uninterrupted
 
 _KILL_SECONDS = 5.0
 _PAUSE = 0.05
@@ -80,8 +80,7 @@ class _Container:
         try:
             code = await child.wait()
         except BaseException:
-            with anyio.CancelScope(shield=True):
-                await self._end(child)
+            await uninterrupted(self._end(child))
             raise
         if not os.path.exists(self._pid):
             raise StartFailed(complaint(_read(self._log), self._program))
