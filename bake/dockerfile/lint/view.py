@@ -1,0 +1,127 @@
+"""A Dockerfile as the lint rules look at it: typed, as it was written, and with what is known outside of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from bake.dockerfile.instructions import Dockerfile, Instruction, Stage
+from bake.dockerfile.lines import Logical
+from bake.dockerfile.parse.scan import scan
+from bake.errors import Source, Span
+
+_WORD = re.compile(r"\S+")
+
+
+@dataclass(frozen=True, slots=True)
+class BaseFact:
+    """What is known of a base image: its platform (`os/arch[/variant]`) and the variables of its config."""
+
+    platform: str
+    env: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outside:
+    """What rules need beyond the file. What is left at its default is not known, and rules keep silent about it.
+
+    `args`: build arguments; `predefined`: platform ARGs (dockerfile.md §5); `ignore`: patterns of the ignore file;
+    `bases`: by the name in FROM, expanded; `contexts`: names of named contexts; `reached`: indices of the stages that
+    some target builds.
+    """
+
+    args: Mapping[str, str] = field(default_factory=dict)
+    predefined: Mapping[str, str] = field(default_factory=dict)
+    ignore: tuple[str, ...] = ()
+    bases: Mapping[str, BaseFact] = field(default_factory=dict)
+    contexts: frozenset[str] = frozenset()
+    reached: frozenset[int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One instruction or FROM line; `keyword` as written, at offset `start` of the logical line.
+
+    `comments` stand right above it; `stage` is -1 before the first FROM.
+    """
+
+    item: Instruction | Stage
+    stage: int
+    keyword: str
+    start: int
+    logical: Logical
+    comments: tuple[str, ...]
+
+    @property
+    def span(self) -> Span:
+        return self.item.span
+
+    @property
+    def keyword_span(self) -> Span:
+        return self.logical.span(self.start, self._behind)
+
+    @property
+    def _behind(self) -> int:
+        return self.start + len(self.keyword)
+
+    def words(self) -> list[tuple[str, int]]:
+        """The words behind the keyword, each with its offset in the logical line."""
+        return [(m[0], m.start()) for m in _WORD.finditer(self.logical.text, self._behind)]
+
+    def find(self, text: str) -> Span:
+        """Where `text` stands in the instruction; the whole instruction when it was written in another way."""
+        at = self.logical.text.find(text, self._behind) if text else -1
+        return self.span if at < 0 else self.logical.span(at, at + len(text))
+
+    def variable(self, name: str) -> Span:
+        """The first use of that variable, from its `$` on; the whole instruction when it is in a heredoc."""
+        found = re.compile(rf"\$\{{?{re.escape(name)}(?!\w)").search(self.logical.text)
+        return self.span if found is None else self.logical.span(found.start(), found.end())
+
+
+@dataclass(frozen=True)
+class View:
+    """`written` in file order."""
+
+    dockerfile: Dockerfile
+    source: Source
+    written: tuple[Written, ...]
+    outside: Outside
+
+    def of(self, *kinds: type[Instruction]) -> Iterator[Written]:
+        """The instructions of those kinds."""
+        return (w for w in self.written if isinstance(w.item, kinds))
+
+    def stages(self) -> Iterator[tuple[Stage, Written]]:
+        """The FROM lines."""
+        return ((w.item, w) for w in self.written if isinstance(w.item, Stage))
+
+    def bodies(self) -> Iterator[tuple[Stage, list[Written]]]:
+        """Each stage with its instructions."""
+        for stage, _ in self.stages():
+            yield stage, [w for w in self.written if w.stage == stage.index and not isinstance(w.item, Stage)]
+
+
+def view_of(dockerfile: Dockerfile, outside: Outside) -> View:
+    """Reads the text once more, for what the parser does not keep: cases, blank lines, comments."""
+    source = dockerfile.stages[0].span.source
+    items: list[tuple[int, Instruction | Stage]] = [(-1, arg) for arg in dockerfile.args]
+    for stage in dockerfile.stages:
+        items.append((stage.index, stage))
+        items += [(stage.index, instruction) for instruction in stage.instructions]
+    written: list[Written] = []
+    last = 0
+    for (index, item), raw in zip(items, scan(source).raws, strict=True):
+        written.append(Written(item, index, raw.word, raw.start, raw.logical, _above(dockerfile, last, item.span.line)))
+        last = item.span.end_line
+    return View(dockerfile, source, tuple(written), outside)
+
+
+def _above(dockerfile: Dockerfile, after: int, before: int) -> tuple[str, ...]:
+    """The comments between two instructions; an empty one starts anew, a blank line does not (dockerfile.md §1)."""
+    found: list[str] = []
+    for number, text in dockerfile.comments:
+        if after < number < before:
+            found = [*found, text.strip()] if text.strip() else []
+    return tuple(found)
