@@ -82,7 +82,10 @@ class Walkthrough:
 
 
 def copy_sources(source: Path, target: Path) -> None:
-    """bake.toml and examples/; the archive of the python base is linked, as it is large and never edited."""
+    """bake.toml and examples/, with modes that no umask changes.
+
+    The archive of the python base is linked, as it is large and never edited.
+    """
     target.mkdir(parents=True, exist_ok=True)
     shutil.copy2(source / "bake.toml", target)
 
@@ -93,7 +96,9 @@ def copy_sources(source: Path, target: Path) -> None:
                 return other
             except OSError:
                 pass
-        return str(shutil.copy2(one, other))
+        shutil.copy2(one, other)
+        os.chmod(other, 0o755 if os.access(one, os.X_OK) else 0o644)
+        return other
 
     shutil.copytree(source / "examples", target / "examples", copy_function=take)
 
