@@ -59,6 +59,9 @@ class Records(Protocol):
     def last_parts(self, slot: str) -> Parts | None:
         """The key parts that this slot had in its last run, None if it never ran."""
 
+    def last_record(self, slot: str) -> Record | None:
+        """What this slot came to in its last run, its layer removed or not."""
+
     def last_duration(self, slot: str) -> float | None:
         """Seconds that the step in this slot took when it last really ran; for the critical path."""
 

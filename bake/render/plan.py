@@ -8,9 +8,10 @@ from collections.abc import Sequence
 import msgspec
 
 from bake.events import StepReport
+from bake.render.stages import by_stage
 from bake.render.style import Style
-from bake.render.table import Column, table
-from bake.render.words import count, instruction, reason, step_counts
+from bake.render.table import Column
+from bake.render.words import count, instruction, step_counts, told_reason
 
 _PLAIN = Style()
 _COLUMNS = (
@@ -21,7 +22,6 @@ _COLUMNS = (
     Column("AT", spare=True),
     Column("WHY", elastic=True),
 )
-_WAITS = "waits on a step that will run"
 
 
 class PlanReport(msgspec.Struct, frozen=True, kw_only=True):
@@ -39,34 +39,11 @@ def plan_json(steps: Sequence[StepReport]) -> str:
 
 def plan_table(steps: Sequence[StepReport], width: int | None = None, style: Style = _PLAIN) -> str:
     """A group a stage, each step once however many targets share it, and the counts; ends in a newline."""
-    groups: dict[tuple[tuple[str, ...], str, str], list[StepReport]] = {}
-    for step in steps:
-        groups.setdefault((step.targets, step.platform, step.stage), []).append(step)
-    lines = table(_COLUMNS, [_row(step) for steps in groups.values() for step in steps], width).splitlines()
-    out: list[str] = []
-    position = 1
-    for (targets, platform, stage), members in groups.items():
-        out += [
-            style.paint("bold", _heading(targets, platform, stage, width)),
-            *lines[position : position + len(members)],
-        ]
-        position += len(members)
-    return "\n".join([*out, _counts(steps)]) + "\n"
-
-
-def _heading(targets: Sequence[str], platform: str, stage: str, width: int | None) -> str:
-    from bake.render.width import cells, cut
-
-    tail = f"  stage {stage}  {platform}" if stage else f"  {platform}"
-    text = ", ".join(targets)
-    if width is None:
-        return text + tail
-    return cut(cut(text, max(10, width - cells(tail))) + tail, width)
+    return by_stage(_COLUMNS, steps, _row, width, style) + _counts(steps) + "\n"
 
 
 def _row(step: StepReport) -> tuple[str, ...]:
-    why = _WAITS if step.status == "unknown" and step.why is None else reason(step.why)
-    return (" ", step.status, str(step.ordinal), instruction(step), step.at, why)
+    return (" ", step.status, str(step.ordinal), instruction(step), step.at, told_reason(step))
 
 
 def _counts(steps: Sequence[StepReport]) -> str:

@@ -76,6 +76,11 @@ def reason(why: Why | None) -> str:
     return clean(why.detail) if why.kind in _TELLING else f"{kind}: {clean(why.detail)}"
 
 
+def told_reason(step: StepReport) -> str:
+    """The reason, also of a step that cannot be decided yet."""
+    return "waits on a step that will run" if step.status == "unknown" and step.why is None else reason(step.why)
+
+
 _TELLING = frozenset({"file", "base", "parent", "instruction", "options", "evicted"})
 """Kinds whose detail says it all."""
 

@@ -44,6 +44,14 @@ class RecordTable:
         row = self._database.one("SELECT p.data FROM slots s JOIN parts p ON p.key = s.key WHERE s.slot = ?", slot)
         return _decode(row[0]) if row is not None else None
 
+    def last_record(self, slot: str) -> Record | None:
+        row = self._database.one(
+            "SELECT r.key, r.state, r.created, r.duration FROM slots s JOIN records r ON r.key = s.key"
+            " WHERE s.slot = ?",
+            slot,
+        )
+        return Record(row[0], StateId(row[1]), row[2], row[3]) if row is not None else None
+
     def last_duration(self, slot: str) -> float | None:
         row = self._database.one(
             "SELECT r.duration FROM slots s JOIN records r ON r.key = s.key WHERE s.slot = ?", slot

@@ -95,6 +95,8 @@ def test_a_slot_tells_of_its_last_run(store: Store) -> None:
     store.records.visit({"slot": "two"}, {})
     assert store.records.last_parts("slot") == {"env.A": "2"}
     assert store.records.last_duration("slot") == 1.5
+    assert store.records.last_record("slot") == Record("two", state, 1.0, 1.5)
+    assert store.records.last_record("none") is None
     assert store.records.last_parts("twin") == {"env.A": "1"}
 
 
