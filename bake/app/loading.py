@@ -38,8 +38,16 @@ def load(session: Session, names: Sequence[str] | None = None) -> Loaded:
     options = session.options
     path = find(options.directory, options.file)
     spec = read(path)
-    request = Request(
-        names=tuple(options.names if names is None else names),
+    resolved = resolve(spec, request(session, spec, options.names if names is None else names))
+    targets = {name: resolved.target(name) for name in resolved.requested}
+    return Loaded(spec.directory, resolved, targets)
+
+
+def request(session: Session, spec: Spec, names: Sequence[str]) -> Request:
+    """What the options of the session ask of that spec."""
+    options = session.options
+    return Request(
+        names=tuple(names),
         variables=options.vars,
         environment=session.environment,
         profiles=options.profiles,
@@ -47,9 +55,6 @@ def load(session: Session, names: Sequence[str] | None = None) -> Loaded:
         git=lambda: _git(spec.directory),
         platform=str(session.platform),
     )
-    resolved = resolve(spec, request)
-    targets = {name: resolved.target(name) for name in resolved.requested}
-    return Loaded(spec.directory, resolved, targets)
 
 
 def find(directory: str, file: str | None) -> Path:

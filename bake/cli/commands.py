@@ -17,8 +17,12 @@ class Entry:
 COMMANDS: Mapping[str, Entry] = {
     "build": Entry("bake.cli.build:build", "Build targets and what they need (the default command)"),
     "plan": Entry("bake.cli.plan:plan", "Show what would run, what is cached, and why; build nothing"),
+    "explain": Entry(
+        "bake.cli.explain:explain", "Tell why each step of the last run ran, or where its result came from"
+    ),
     "list": Entry("bake.cli.show:list_", "List targets, groups and variables"),
     "print": Entry("bake.cli.show:print_", "Print the resolved spec as JSON"),
+    "check": Entry("bake.cli.check:check", "Find what is wrong or odd in the spec and in all Dockerfiles"),
     "push": Entry("bake.cli.registry:push", "Publish what is built"),
     "run": Entry("bake.cli.run:run", "Run a command in a built image"),
     "inspect": Entry("bake.cli.registry:inspect", "Show the config and the layers of an image"),

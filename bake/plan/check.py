@@ -1,0 +1,150 @@
+"""Targets + texts → everything that is wrong or odd about their Dockerfiles, as far as that can be told offline.
+
+Each target is compiled as for a build, on base images of which nothing is known; so what a build would refuse for
+another reason than its base images is found here. Then each Dockerfile is linted, once for each way it is built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from bake.dockerfile.instructions import Arg, Dockerfile
+from bake.dockerfile.lint import Outside, lint
+from bake.errors import Diagnostic, InputError, Span
+from bake.oci.model import ImageConfig
+from bake.oci.platform import Platform
+from bake.plan.compile import Compiler, Siblings, platforms_of
+from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs
+from bake.plan.recipe import Open, Recipe
+from bake.plan.stages import find_target, reachable
+from bake.plan.step import LocalOp
+from bake.spec.target import Target
+from bake.words import WordError, expand
+
+_SYNTAX = ("syntax error", "unsupported modifier", "unexpected end", "invalid pattern")
+"""What is wrong with a word whatever the variables are; `${x:?…}` may fail only because a base image is not known."""
+_NO_ARG = ("BUILDKIT_", "SOURCE_DATE_EPOCH", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+"""Build arguments that need no ARG (dockerfile.md §5)."""
+
+
+class _Unknown(Mapping[ImageQuery, ImageFact]):
+    """Any base image: no variables, no files."""
+
+    def __getitem__(self, query: ImageQuery) -> ImageFact:
+        os, arch = query.platform.split("/")[:2]
+        return ImageFact("sha256:" + "0" * 64, ImageConfig(architecture=arch, os=os), ())
+
+    def __iter__(self) -> Iterator[ImageQuery]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+@dataclass(frozen=True)
+class _Built:
+    """A target's Dockerfile as that target builds it; `reached`: indices of the stages that takes."""
+
+    target: Target
+    recipe: Recipe
+    reached: frozenset[int]
+
+
+def check_targets(
+    targets: Sequence[Target], siblings: Siblings, facts: Facts, build_platform: Platform
+) -> tuple[Diagnostic, ...] | Needs:
+    """All findings; or the Needs (only `texts`) that keep them from being made."""
+    compiler = Compiler(siblings, replace(facts, images=_Unknown()), build_platform)
+    found: list[Diagnostic] = []
+    for target in targets:
+        for platform in platforms_of(target, build_platform):
+            try:
+                compiler.lowered(target, platform)
+            except Open:
+                continue
+            except InputError as error:
+                found += filter(_certain, error.diagnostics)
+    if compiler.needs.texts:
+        return compiler.needs
+    built = [b for target in targets if (b := _built(compiler, target, build_platform)) is not None]
+    found += compiler.warnings
+    found += _linted(built)
+    found += _unused_args(built)
+    return tuple(dict.fromkeys(found))
+
+
+def _certain(diagnostic: Diagnostic) -> bool:
+    return diagnostic.code != "bad-substitution" or any(text in diagnostic.message for text in _SYNTAX)
+
+
+def _built(compiler: Compiler, target: Target, build_platform: Platform) -> _Built | None:
+    """None where there is no Dockerfile that could be read; the first platform stands for all."""
+    try:
+        recipe = Recipe(compiler, target, platforms_of(target, build_platform)[0])
+        return _Built(target, recipe, _reached(recipe))
+    except InputError:
+        return None
+
+
+def _reached(recipe: Recipe) -> frozenset[int]:
+    """All stages when it cannot be told, which is an error told elsewhere."""
+    dockerfile = recipe.dockerfile
+    try:
+        bases = {s.index: expand(s.base, recipe.global_scope, escape=recipe.escape).text for s in dockerfile.stages}
+        final = find_target(dockerfile, recipe.target.target, None)
+        return frozenset(s.index for s in reachable(dockerfile, final, bases, frozenset(recipe.contexts)))
+    except (InputError, WordError):
+        return frozenset(stage.index for stage in dockerfile.stages)
+
+
+def _linted(built: Iterable[_Built]) -> Iterator[Diagnostic]:
+    reached: dict[int, set[int]] = {}
+    for one in built:
+        reached.setdefault(id(one.recipe.dockerfile), set()).update(one.reached)
+    for one in built:
+        dockerfile = one.recipe.dockerfile
+        yield from lint(dockerfile, _outside(one.recipe, frozenset(reached[id(dockerfile)])))
+
+
+def _outside(recipe: Recipe, reached: frozenset[int]) -> Outside:
+    scope = recipe.global_scope
+    return Outside(
+        args=recipe.build_args,
+        predefined={name: value for name, value in scope.items() if name.startswith(("TARGET", "BUILD"))},
+        ignore=_ignored(recipe),
+        contexts=frozenset(recipe.contexts),
+        reached=reached,
+    )
+
+
+def _ignored(recipe: Recipe) -> tuple[str, ...]:
+    """Patterns of the main context's ignore file; none where that context is no directory."""
+    try:
+        step = recipe.context(recipe.dockerfile.stages[0].span)
+    except InputError:
+        return ()
+    op = recipe.graph.steps[step].op
+    return op.ignore if isinstance(op, LocalOp) else ()
+
+
+def _unused_args(built: Iterable[_Built]) -> Iterator[Diagnostic]:
+    """Values of `args` that no Dockerfile declares; what many targets share is used when one of them uses it."""
+    used: dict[tuple[Span, str], bool] = {}
+    for one in built:
+        declared = _declared(one.recipe.dockerfile)
+        for name in one.target.args:
+            span = one.target.span(f"args.{name}")
+            if span is not None and not name.upper().startswith(_NO_ARG):
+                here = name in declared or name.startswith(("TARGET", "BUILD"))
+                used[span, name] = used.get((span, name), False) or here
+    for (span, name), somewhere in used.items():
+        if not somewhere:
+            hint = f"add `ARG {name}` to the Dockerfile, or remove it here"
+            yield Diagnostic("unused-arg", f"no Dockerfile declares ARG {name}", span, hint, "warning")
+
+
+def _declared(dockerfile: Dockerfile) -> frozenset[str]:
+    body = (instruction for stage in dockerfile.stages for instruction in stage.instructions)
+    args = [*dockerfile.args, *(instruction for instruction in body if isinstance(instruction, Arg))]
+    return frozenset(name for arg in args for name, _ in arg.pairs)
