@@ -23,7 +23,7 @@ from bake.sandbox.ulimits import UNLIMITED, parse_ulimit
 from bake.sandbox.uninterrupted import uninterrupted
 from bake.sandbox.users import Identity
 
-_MISSING = ("resource-limits", "users", "setuid", "bounding-set", "seccomp", "masks", "insecure", "terminal")
+_MISSING = ("resource-limits", "setuid", "bounding-set", "seccomp", "masks", "insecure", "terminal")
 _TRIES, _PAUSE = 50, 0.1
 _KEPT = 4096
 _READ_ONLY = ("/proc/sys", "/proc/bus", "/proc/fs", "/proc/irq", "/proc/sysrq-trigger")
@@ -46,7 +46,7 @@ class Bubblewrap:
     @property
     def reductions(self) -> Mapping[str, str]:
         """See reductions.py."""
-        return reductions(*_MISSING, *(("one-id",) if self.ids.single else ()))
+        return reductions(*_MISSING, "one-id" if self.ids.single else "users")
 
     async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
         """See ports.Sandbox."""

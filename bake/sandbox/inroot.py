@@ -21,9 +21,10 @@ def locate(root: str, path: str) -> str:
     Raises OSError (ELOOP) for too many links.
     """
     try:
-        return os.path.join(root, follow(lambda inside: _link(os.path.join(root, inside)), path))
+        inside = follow(lambda inside: _link(os.path.join(root, inside)), path)
     except TooManyLinks:
         raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path) from None
+    return os.path.join(root, inside) if inside else root
 
 
 def read_text(root: str, path: str) -> str:

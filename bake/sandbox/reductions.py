@@ -11,7 +11,7 @@ _SENTENCES = {
     "resource-limits": "no limits of memory or processor: there are no cgroups",
     "devices": "no device nodes: without cgroups crun could not keep a step from the host's devices",
     "owners": "one user: all files belong to root; changing owner or user is answered but not done; no device nodes",
-    "one-id": "one id: changing owner or user fails, so package managers do too",
+    "one-id": "one id: every USER is root; changing owners fails, so package managers do too",
     "users": "USER other than root is refused: bubblewrap maps one id only",
     "setuid": "setuid programs and file capabilities have no effect: no_new_privs is always on",
     "bounding-set": "the capability bounding set stays full; the effective capabilities are the usual ones",

@@ -118,7 +118,7 @@ def test_binary_output(box: SandboxProcess) -> None:
 
 
 def test_much_output(box: SandboxProcess) -> None:
-    assert len(box.sh("head -c 8000000 /dev/zero").out) == 8000000
+    assert len(box.sh("head -c 2000000 /dev/zero").out) == 2000000
 
 
 # Environment, directory, user
@@ -148,7 +148,7 @@ def test_a_missing_directory_belongs_to_the_user(box: SandboxProcess) -> None:
     if "users" in box.reductions:
         assert "bubblewrap cannot run as user bob" in ran.refused
     else:
-        owner = [0, 0] if "owners" in box.reductions else [1001, 1002]
+        owner = [0, 0] if {"owners", "one-id"} & set(box.reductions) else [1001, 1002]
         assert (ran.code, ran.changed["work/bob/x"]["owner"]) == (0, owner), ran.err
 
 
@@ -202,7 +202,7 @@ def test_capabilities(box: SandboxProcess) -> None:
 
 
 def test_other_users_hold_no_capabilities_but_may_gain_them(box: SandboxProcess) -> None:
-    if {"users", "owners"} & set(box.reductions):
+    if {"users", "owners", "one-id"} & set(box.reductions):
         return  # nobody else can be; test_users asserts that
     ran = box.sh("cat /proc/self/status", user="bob")
     found = dict(line.split(":\t") for line in ran.lines if ":\t" in line)
@@ -379,14 +379,14 @@ def _interactive(tier: str, name: str, request: str, **stdio: object) -> subproc
         shutil.rmtree(directory, ignore_errors=True)
 
 
-@pytest.mark.parametrize(("tier", "name"), variants())
+@pytest.mark.parametrize(("tier", "name"), [row for row in variants() if row[0] != "single"])
 def test_interactive_on_pipes(tier: str, name: str) -> None:
     request = '{"execution": {"args": ["/bin/sh", "-c", "read x; echo got $x; echo err >&2; exit 5"]}}'
     ran = _interactive(tier, name, request, input=b"line\n", capture_output=True)
     assert (ran.returncode, ran.stdout, ran.stderr) == (5, b"got line\n", b"err\n")
 
 
-@pytest.mark.parametrize(("tier", "name"), variants())
+@pytest.mark.parametrize(("tier", "name"), [row for row in variants() if row[0] != "single"])
 def test_interactive_on_a_terminal(tier: str, name: str) -> None:
     script = "test -t 0 && test -t 1 && echo terminal; exec 3<>/dev/tty && echo controlling; exit 6"
     request = '{"execution": {"terminal": true, "args": ["/bin/sh", "-c", "%s"]}}' % script  # noqa: UP031

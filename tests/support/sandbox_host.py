@@ -10,7 +10,6 @@ import asyncio
 import base64
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from building import make_busybox
 
+from bake.engine.embedded import syscalls
 from bake.errors import BakeError
 from bake.ports import Bind, Execution, Sandbox, StartFailed, Tmpfs
 from bake.sandbox.detect import detect
@@ -57,7 +57,7 @@ class Host:
         for path in (root, scratch, place / "upper", place / "work"):
             path.mkdir(parents=True)
         options = f"lowerdir={self.base},upperdir={place}/upper,workdir={place}/work{self._options}"
-        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, str(root)], check=True)
+        syscalls.mount("overlay", str(root), "overlay", 0, options)
         try:
             for name, (text, mode) in asked.get("files", {}).items():
                 write(root / name.strip("/"), text, mode)
@@ -67,7 +67,7 @@ class Host:
             found["processes"] = processes()
             return found
         finally:
-            subprocess.run(["umount", str(root)], check=True)
+            syscalls.unmount(str(root))
 
     async def _run(self, root: str, scratch: str, place: Path, asked: dict[str, Any]) -> dict[str, Any]:
         output: dict[str, bytearray] = {"stdout": bytearray(), "stderr": bytearray()}
@@ -152,7 +152,7 @@ def processes() -> list[str]:
 async def main(directory: Path, name: str, request: str = "") -> None:
     os.umask(0o022)
     rootless = Path("/proc/self/uid_map").read_text().split() != ["0", "0", "4294967295"]
-    subprocess.run(["mount", "-t", "tmpfs", "none", str(directory)], check=True)
+    syscalls.mount("tmpfs", str(directory), "tmpfs")
     try:
         sandbox = await detect(rootless, directory, name or None)
     except BakeError as error:

@@ -1,0 +1,75 @@
+"""Choosing a sandbox: what is kept, and what is said where there is none."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from sandboxes import SandboxProcess
+
+from bake.errors import HostError
+from bake.sandbox.detect import detect
+from bake.sandbox.program import exit_program
+
+
+def test_the_smallest_program_runs(tmp_path: Path) -> None:
+    program = exit_program()
+    assert program is not None
+    (tmp_path / "exit").write_bytes(program)
+    (tmp_path / "exit").chmod(0o755)
+    assert subprocess.run([tmp_path / "exit"], check=False).returncode == 0
+
+
+def test_nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("bake.sandbox.candidates.search_path", lambda: str(tmp_path))
+    with pytest.raises(HostError) as raised:
+        asyncio.run(detect(True, tmp_path))
+    (found,) = raised.value.diagnostics
+    assert found.code == "no-sandbox"
+    assert found.message.count("not installed") == 3
+    assert found.hint == "install the package crun or runc or bubblewrap"
+
+
+def test_an_unknown_name(tmp_path: Path) -> None:
+    with pytest.raises(HostError, match="unknown sandbox 'docker'"):
+        asyncio.run(detect(True, tmp_path, "docker"))
+
+
+_DETECT = """
+import asyncio, sys
+from pathlib import Path
+from bake.sandbox.detect import detect
+print(asyncio.run(detect(False, Path(sys.argv[1]))).name)
+"""
+
+
+def test_a_choice_is_kept_until_something_changes(tmp_path: Path) -> None:
+    """What is in the file is believed, so a probe was not made; not when it was written on another host or boot."""
+    first = _detected(tmp_path)
+    file = tmp_path / "sandbox.json"
+    kept = msgspec.json.decode(file.read_bytes())
+    last = 3  # bubblewrap
+    file.write_bytes(msgspec.json.encode({**kept, "number": last}))
+    assert _detected(tmp_path) == "bubblewrap" != first
+    for stale in ({"boot": "x"}, {"host": "x"}, {"number": 99}):
+        file.write_bytes(msgspec.json.encode({**kept, "number": last, **stale}))
+        assert _detected(tmp_path) == first
+    file.write_bytes(b"garbage")
+    assert _detected(tmp_path) == first
+
+
+def _detected(directory: Path) -> str:
+    argv = ["unshare", "--mount", "--pid", "--fork", "--mount-proc", sys.executable, "-c", _DETECT, str(directory)]
+    return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_by_itself_a_whole_sandbox_is_chosen() -> None:
+    process = SandboxProcess("subordinate", "")
+    try:
+        assert process.name in ("crun", "runc")
+    finally:
+        process.close()
