@@ -6,19 +6,19 @@ another reason than its base images is found here. Then each Dockerfile is linte
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bake.dockerfile.instructions import Arg, Dockerfile
 from bake.dockerfile.lint import Outside, lint
 from bake.errors import Diagnostic, InputError, Span
-from bake.oci.model import ImageConfig
 from bake.oci.platform import Platform
 from bake.plan.compile import Compiler, Siblings, platforms_of
-from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs
+from bake.plan.facts import Facts, Needs
 from bake.plan.recipe import Open, Recipe
 from bake.plan.stages import find_target, reachable
 from bake.plan.step import LocalOp
+from bake.plan.unknown import UnknownImages
 from bake.spec.target import Target
 from bake.words import WordError, expand
 
@@ -26,20 +26,6 @@ _SYNTAX = ("syntax error", "unsupported modifier", "unexpected end", "invalid pa
 """What is wrong with a word whatever the variables are; `${x:?…}` may fail only because a base image is not known."""
 _NO_ARG = ("BUILDKIT_", "SOURCE_DATE_EPOCH", "HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 """Build arguments that need no ARG (dockerfile.md §5)."""
-
-
-class _Unknown(Mapping[ImageQuery, ImageFact]):
-    """Any base image: no variables, no files."""
-
-    def __getitem__(self, query: ImageQuery) -> ImageFact:
-        os, arch = query.platform.split("/")[:2]
-        return ImageFact("sha256:" + "0" * 64, ImageConfig(architecture=arch, os=os), ())
-
-    def __iter__(self) -> Iterator[ImageQuery]:
-        return iter(())
-
-    def __len__(self) -> int:
-        return 0
 
 
 @dataclass(frozen=True)
@@ -55,7 +41,7 @@ def check_targets(
     targets: Sequence[Target], siblings: Siblings, facts: Facts, build_platform: Platform
 ) -> tuple[Diagnostic, ...] | Needs:
     """All findings; or the Needs (only `texts`) that keep them from being made."""
-    compiler = Compiler(siblings, replace(facts, images=_Unknown()), build_platform)
+    compiler = Compiler(siblings, replace(facts, images=UnknownImages()), build_platform)
     found: list[Diagnostic] = []
     for target in targets:
         for platform in platforms_of(target, build_platform):
