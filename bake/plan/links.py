@@ -1,102 +1,40 @@
-"""How targets hang together: which build on the image of which, and which only wait for which. Needs no network."""
+"""Follows symbolic links inside a root, so that no path ever leads out of it: one rule for trees, layers and mounts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from graphlib import CycleError, TopologicalSorter
-from typing import Literal
+from collections.abc import Callable
 
-from bake.errors import Diagnostic, InputError
-from bake.oci.platform import Platform
-from bake.plan.compile import Compiler, Siblings, platforms_of
-from bake.plan.facts import Facts, Needs
-from bake.plan.recipe import Open
-from bake.plan.unknown import UnknownImages
-from bake.spec.conflicts import edges as written_edges
-from bake.spec.target import Target
+_MOST = 255
 
-Kind = Literal["image", "after"]
+Link = Callable[[str], str | None]
+"""The text of the symbolic link at a path whose parents hold no links; None where no link is. May raise."""
 
 
-@dataclass(frozen=True, slots=True)
-class Link:
-    """`user` builds on the image of `used`, or only comes after it."""
-
-    user: str
-    used: str
-    kind: Kind
+class TooManyLinks(Exception):
+    """More links than a path may have; most likely they form a circle."""
 
 
-@dataclass(frozen=True)
-class Links:
-    """`targets` in the order met, each after those that it reaches or that asked for it; each pair is linked once.
+def follow(link: Link, path: str, base: str = "") -> str:
+    """`path` with every link followed, the last component's too; relative to the root, without slashes around it.
 
-    `problems` keep a target's Dockerfile from being read as a build would, so that links may be missing.
+    `base` ("" = the whole tree) is where `/` and `..` stop; the result starts with it. Raises TooManyLinks.
     """
-
-    requested: tuple[str, ...]
-    targets: tuple[str, ...]
-    links: tuple[Link, ...]
-    problems: tuple[Diagnostic, ...] = ()
-
-    def used_by(self) -> Mapping[str, tuple[Link, ...]]:
-        """Target → its links to what it uses."""
-        found: dict[str, list[Link]] = {name: [] for name in self.targets}
-        for link in self.links:
-            found[link.user].append(link)
-        return {name: tuple(links) for name, links in found.items()}
-
-
-def find_links(targets: Sequence[Target], siblings: Siblings, facts: Facts, build_platform: Platform) -> Links | Needs:
-    """The links of `targets` and all they reach; or the Needs (only `texts`) to be answered before.
-
-    Raises InputError when targets wait for each other in a circle.
-    """
-    compiler = Compiler(siblings, replace(facts, images=UnknownImages()), build_platform)
-    problems: list[Diagnostic] = []
-    reached: dict[str, Target] = {}
-    todo = list(targets)[::-1]
+    todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
+    done: list[str] = []
+    links = 0
     while todo:
-        target = todo.pop()
-        if target.name in reached:
+        part = todo.pop()
+        if part == "..":
+            done = done[:-1]
             continue
-        reached[target.name] = target
-        problems += _lowered(compiler, target, build_platform)
-        names = [*written_edges(target), *compiler.edges.get(target.name, ())]
-        todo += [siblings.target(name) for name in reversed(names) if name not in reached]
-    if compiler.needs.texts:
-        return compiler.needs
-    links = tuple(link for target in reached.values() for link in _links(compiler, target))
-    _refuse_circles(links)
-    warnings = (replace(problem, severity="warning") for problem in dict.fromkeys(problems))
-    return Links(tuple(target.name for target in targets), tuple(reached), links, tuple(warnings))
-
-
-def _lowered(compiler: Compiler, target: Target, build_platform: Platform) -> Iterator[Diagnostic]:
-    for platform in platforms_of(target, build_platform):
-        try:
-            compiler.lowered(target, platform)
-        except Open:
+        text = link("/".join([base, *done, part] if base else [*done, part]))
+        if text is None:
+            done.append(part)
             continue
-        except InputError as error:
-            yield from error.diagnostics
-
-
-def _links(compiler: Compiler, target: Target) -> Iterator[Link]:
-    """What is written in the spec counts also where the Dockerfile makes no use of it: that is what is built first."""
-    built_on = compiler.edges.get(target.name, {})
-    for name in dict.fromkeys([*built_on, *written_edges(target)]):
-        kind: Kind = "after" if name not in built_on and name in target.after else "image"
-        yield Link(target.name, name, kind)
-
-
-def _refuse_circles(links: Sequence[Link]) -> None:
-    sorter: TopologicalSorter[str] = TopologicalSorter()
-    for link in links:
-        sorter.add(link.user, link.used)
-    try:
-        sorter.prepare()
-    except CycleError as error:
-        circle = " → ".join(reversed(error.args[1]))
-        raise InputError(Diagnostic("target-cycle", f"targets wait for each other in a circle: {circle}")) from None
+        links += 1
+        if links > _MOST:
+            raise TooManyLinks(path)
+        if text.startswith("/"):
+            done = []
+        todo.extend(part for part in reversed(text.split("/")) if part not in ("", "."))
+    return "/".join([base, *done] if base else done).strip("/")
