@@ -91,9 +91,8 @@ def _process(execution: Execution, identity: Identity, rights: Rights) -> Json:
 
 def _capabilities(execution: Execution, identity: Identity, rights: Rights) -> Json:
     """For users other than root only a bound: they get them by running setuid programs."""
-    names = list(rights.all_capabilities if execution.insecure else DEFAULT)
-    if not rights.mknod:
-        names.remove("CAP_MKNOD")
+    wanted = rights.all_capabilities if execution.insecure else DEFAULT
+    names = [name for name in wanted if rights.mknod or name != "CAP_MKNOD"]
     held = names if identity.uid == 0 else []
     return {"bounding": names, "effective": held, "permitted": held, "inheritable": [], "ambient": []}
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import os
 import platform
+import random
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 
 import pytest
 from sandboxes import SandboxProcess, command, variants
@@ -96,6 +98,26 @@ def test_cancelling_kills_everything(box: SandboxProcess) -> None:
 def test_cancelling_at_once(box: SandboxProcess) -> None:
     ran = box.sh("sleep 1000", cancel_at="")
     assert (ran.cancelled, ran.left, ran.scratch) == (True, (), ())
+
+
+@pytest.mark.parametrize(("tier", "name"), [row for row in variants() if row[0] != "single"])
+def test_nothing_survives_the_death_of_bake(tier: str, name: str) -> None:
+    marker = f"sleep 10{random.randrange(10**9)}"
+    process = SandboxProcess(tier, name)
+    process.start(f"trap '' TERM; setsid {marker} & {marker}")
+    assert until(lambda: running(marker) == 2)
+    process.kill()
+    assert until(lambda: running(marker) == 0)
+
+
+def running(marker: str) -> int:
+    said = subprocess.run(["ps", "-eo", "args"], check=True, capture_output=True, text=True).stdout
+    return said.splitlines().count(marker)
+
+
+def until(holds: Callable[[], bool]) -> bool:
+    """Waits for it, half a minute at most."""
+    return any(holds() or time.sleep(0.02) for _ in range(1500))
 
 
 # Output and input

@@ -16,7 +16,7 @@ from typing import Any
 from as_user import as_user, ensure_user
 
 _NAMESPACES = ["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL", "--mount-proc"]
-_TIERS = {
+TIERS = {
     "root": _NAMESPACES,
     "subordinate": [*_NAMESPACES, "--user", "--map-auto", "--map-root-user"],
     "single": [*_NAMESPACES, "--user", "--map-root-user"],
@@ -48,7 +48,7 @@ class Ran:
 
 def command(tier: str, directory: str, *words: str) -> list[str]:
     """The command line of sandbox_host.py in a tier; not root's tiers as an ordinary user."""
-    argv = [*_TIERS[tier], sys.executable, str(SCRIPT), directory, *words]
+    argv = [*TIERS[tier], sys.executable, str(SCRIPT), directory, *words]
     if tier != "root" and os.geteuid() == 0:
         ensure_user()
         os.chmod(directory, 0o777)
@@ -91,6 +91,18 @@ class SandboxProcess:
 
     def sh(self, script: str, **more: Any) -> Ran:
         return self.run("/bin/sh", "-c", script, **more)
+
+    def start(self, script: str) -> None:
+        """Runs a script without waiting; for `kill`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps({"execution": {"args": ["/bin/sh", "-c", script]}}) + "\n")
+        self._process.stdin.flush()
+
+    def kill(self) -> None:
+        """As bake's end by SIGKILL: what stands at the top of the namespaces dies."""
+        self._process.kill()
+        self._process.wait(10)
+        shutil.rmtree(self._directory, ignore_errors=True)
 
     def close(self) -> None:
         assert self._process.stdin is not None
