@@ -7,7 +7,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bake.dockerfile.instructions import Copy, Dockerfile, Env, Healthcheck, Instruction, Onbuild, Run, Shell
-from bake.dockerfile.mounts import CacheMount, SecretMount, resolve_mount
 from bake.dockerfile.parse import KEYWORDS, parse, parse_instruction
 from bake.errors import InputError, Source
 
@@ -102,7 +101,6 @@ def test_directives_end_at_the_first_other_line() -> None:
         ("FROM scratch\nRUN --network=x y\n", 2, 'invalid network mode "x"'),
         ("FROM scratch\nRUN --security=x y\n", 2, 'security "x" is not valid'),
         ("FROM scratch\nRUN --mount=type=bind,from=$x y\n", 2, "'from' doesn't support variable expansion"),
-        ("FROM scratch\nRUN --mount=oops y\n", 2, "invalid field 'oops' must be a key=value pair"),
         ("FROM scratch\nCOPY <<EOF /x\nbody\n", 2, "unterminated heredoc"),
         ("FROM scratch\nCOPY a <<EOF\nEOF\n", 2, "cannot accept a heredoc as a destination"),
         ("# escape=x\nFROM scratch\n", 1, "invalid escape token 'x'"),
@@ -197,33 +195,6 @@ def test_healthchecks_have_durations_in_nanoseconds() -> None:
     assert isinstance(check, Healthcheck)
     assert (check.interval, check.timeout, check.retries) == (90 * 10**9, 5 * 10**8, 3)
     assert check.command is not None and check.command.words == ("a", "b")
-
-
-def test_mounts_resolve_with_their_defaults() -> None:
-    run = only("RUN --mount=type=cache,target=/c/../d,sharing=locked --mount=type=secret,id=x,env=TOKEN true")
-    assert isinstance(run, Run)
-    cache, secret = (resolve_mount(mount, lambda text: text) for mount in run.mounts)
-    assert cache == CacheMount("/c/../d", "/d", "locked")
-    assert secret == SecretMount("x", "", "TOKEN")
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ("type=what,target=/x", 'unsupported mount type "what"'),
-        ("type=bind,sharing=shared", "invalid cache sharing set for bind mount"),
-        ("type=tmpfs,mode=7", 'mode not allowed for "tmpfs" type mounts'),
-        ("type=secret", "one of source, target required"),
-        ("type=ssh,source=x", "ssh does not support source"),
-        ("type=cache,target=/x,uid=a", "invalid value a for uid"),
-        ("type=cache,targt=/x", "unexpected key 'targt'"),
-    ],
-)
-def test_mounts_refuse_what_they_do_not_know(options: str, message: str) -> None:
-    run = only(f"RUN --mount={options} true")
-    assert isinstance(run, Run)
-    with pytest.raises(InputError, match=message):
-        resolve_mount(run.mounts[0], lambda text: text)
 
 
 def test_triggers_are_parsed_where_they_are_used() -> None:

@@ -1,0 +1,169 @@
+"""The options of a mount: as written, and then each one's value, in the order that BuildKit reads them."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bake.dockerfile.instructions import Mount
+from bake.errors import Diagnostic, InputError, Span, nearest
+
+TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
+SHARING = ("shared", "private", "locked")
+_BOOLS = {
+    **dict.fromkeys(("1", "t", "T", "TRUE", "true", "True"), True),
+    **dict.fromkeys(("0", "f", "F", "FALSE", "false", "False"), False),
+}
+_SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKmMgGtTpP]?)(?:[iI]?[bB])?")
+_MOST = 2**32 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """None where an option is not given."""
+
+    type: str = "bind"
+    target: str = ""
+    source: str = ""
+    from_: str = ""
+    id: str = ""
+    sharing: str | None = None
+    readonly: bool | None = None
+    required: bool = False
+    size: int = 0
+    mode: int | None = None
+    uid: int | None = None
+    gid: int | None = None
+    env: str | None = None
+
+
+def parse_mount(text: str, span: Span) -> Mount:
+    """The options as written. Raises InputError for what is no CSV, and for `from` with a variable.
+
+    All else is looked at when the stage is built, since BuildKit overlooks it in stages that are not.
+    """
+    try:
+        rows = list(csv.reader([text], strict=True))
+    except csv.Error as error:
+        raise wrong(f"failed to parse csv mounts: {error}", span) from None
+    fields = [field.partition("=") for row in rows for field in row]
+    if not fields:
+        raise wrong("failed to parse csv mounts: it is empty", span, f"type={'|'.join(TYPES)},target=PATH,…")
+    for key, _, value in fields:
+        if key.lower() == "from" and "$" in value:
+            hint = "FROM takes variables: FROM $IMAGE AS name, then from=name"
+            raise wrong("'from' doesn't support variable expansion, define alias stage instead", span, hint)
+    return Mount(options=tuple((key.lower(), value if equals else None) for key, equals, value in fields), span=span)
+
+
+def read_options(mount: Mount, expand: Callable[[str], str]) -> Options:
+    """The values, expanded. `required` and `size` must come after their `type`. Raises InputError at the mount."""
+    found = Options()
+    for key, text in mount.options:
+        name, value = (key, expand(text)) if text is not None else _bare(key, mount.span)
+        option = _OPTIONS.get(name)
+        if option is None:
+            message = f"unexpected key '{key}' in '{key}={text}'"
+            raise wrong(message, mount.span, did_you_mean(key, tuple(_OPTIONS)))
+        if option.types and found.type not in option.types:
+            hint = f"{name} is for {' and '.join(option.types)}, and comes after type="
+            raise wrong(f"unexpected key '{key}' for mount type '{found.type}'", mount.span, hint)
+        try:
+            found = replace(found, **{option.field: option.read(name, value)})
+        except ValueError as error:
+            raise wrong(str(error), mount.span) from None
+    return found
+
+
+def wrong(message: str, span: Span, hint: str | None = None) -> InputError:
+    """The error for a mount."""
+    return InputError(Diagnostic("bad-mount", message, span, hint))
+
+
+def did_you_mean(word: str, known: tuple[str, ...]) -> str | None:
+    near = nearest(word, known)
+    return f"did you mean '{near}'?" if near else None
+
+
+def _bare(key: str, span: Span) -> tuple[str, str]:
+    """An option without a value stands for one with."""
+    if key not in ("readonly", "ro", "readwrite", "rw", "required"):
+        message = f"invalid field '{key}' must be a key=value pair"
+        raise wrong(message, span, did_you_mean(key, ("readonly", "ro", "readwrite", "rw", "required")))
+    return key, "true"
+
+
+def _text(_: str, value: str) -> str:
+    return value
+
+
+def _bool(name: str, value: str) -> bool:
+    if value not in _BOOLS:
+        raise ValueError(f"invalid value for {name}: {value}")
+    return _BOOLS[value]
+
+
+def _not(name: str, value: str) -> bool:
+    return not _bool(name, value)
+
+
+def _one_of(known: tuple[str, ...], message: str) -> Callable[[str, str], str]:
+    def read(_: str, value: str) -> str:
+        if value.lower() not in known:
+            raise ValueError(f"{message.format(value)}, it is one of {', '.join(known)}")
+        return value.lower()
+
+    return read
+
+
+def _number(base: int) -> Callable[[str, str], int]:
+    digits = re.compile(f"[0-{base - 1}]{{1,20}}")
+
+    def read(name: str, value: str) -> int:
+        if not digits.fullmatch(value) or int(value, base) > _MOST:
+            raise ValueError(f"invalid value {value} for {name}")
+        return int(value, base)
+
+    return read
+
+
+def _size(name: str, value: str) -> int:
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        raise ValueError(f"invalid value for {name}: {value}")
+    return int(float(found[1]) * 1024 ** " kmgtp".index(found[2].lower() or " "))
+
+
+@dataclass(frozen=True, slots=True)
+class _Option:
+    """Its field, how a value is read (raises ValueError), and the types it is for, if not for all."""
+
+    field: str
+    read: Callable[[str, str], Any] = _text
+    types: tuple[str, ...] = ()
+
+
+_OPTIONS = {
+    "type": _Option("type", _one_of(TYPES, 'unsupported mount type "{}"')),
+    "target": _Option("target"),
+    "dst": _Option("target"),
+    "destination": _Option("target"),
+    "source": _Option("source"),
+    "src": _Option("source"),
+    "from": _Option("from_"),
+    "id": _Option("id"),
+    "sharing": _Option("sharing", _one_of(SHARING, 'unsupported sharing value "{}"')),
+    "readonly": _Option("readonly", _bool),
+    "ro": _Option("readonly", _bool),
+    "readwrite": _Option("readonly", _not),
+    "rw": _Option("readonly", _not),
+    "required": _Option("required", _bool, ("secret", "ssh")),
+    "size": _Option("size", _size, ("tmpfs",)),
+    "mode": _Option("mode", _number(8)),
+    "uid": _Option("uid", _number(10)),
+    "gid": _Option("gid", _number(10)),
+    "env": _Option("env"),
+}
