@@ -17,25 +17,23 @@ _AT_ONCE = 2
 class Archives:
     """Archives of one run. Any number of callers may ask for the same layer."""
 
-    def __init__(self, store: Store, engine: Engine, compression: str = "gzip", level: int = 1) -> None:
+    def __init__(self, store: Store, engine: Engine) -> None:
         self._store = store
         self._engine = engine
-        self._compression = compression
-        self._level = level
         self._slots = anyio.CapacityLimiter(_AT_ONCE)
         self._locks: dict[StateId, anyio.Lock] = {}
 
-    async def info(self, state: StateId) -> LayerInfo:
+    async def info(self, state: StateId, compression: str = "gzip", level: int = 1) -> LayerInfo:
         """The blob of the top layer of `state`: of an image's layer the one it came as, else ours."""
         layer = self._layer(state)
-        blob = self._blob(layer)
+        blob = self._blob(layer, compression)
         if blob is None:
             async with self._locks.setdefault(state, anyio.Lock()), self._slots:
                 layer = self._layer(state)
-                blob = self._blob(layer)
+                blob = self._blob(layer, compression)
                 if blob is None:
-                    layer = await self._engine.archive(state, self._compression, self._level)
-                    blob = self._blob(layer)
+                    layer = await self._engine.archive(state, compression, level)
+                    blob = self._blob(layer, compression)
         assert blob is not None
         return LayerInfo(layer.diff_id, blob, layer.created)
 
@@ -47,14 +45,11 @@ class Archives:
             )
         return layer
 
-    def _blob(self, layer: Layer) -> Descriptor | None:
+    def _blob(self, layer: Layer, compression: str) -> Descriptor | None:
         if not layer.diff_id:
             return None
         if layer.sources and layer.blobs:
             return layer.blobs[0]
-        fitting = (b for b in layer.blobs if media_types.compression_of(b.media_type) == self._wanted)
+        wanted = "" if compression == "none" else compression
+        fitting = (b for b in layer.blobs if media_types.compression_of(b.media_type) == wanted)
         return next((b for b in fitting if self._store.blobs.path(b.digest) is not None), None)
-
-    @property
-    def _wanted(self) -> str:
-        return "" if self._compression == "none" else self._compression

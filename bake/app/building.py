@@ -12,8 +12,10 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
-from bake.app.delivery import Delivery, Job, job_of
+from bake.app.delivery import Delivery
+from bake.app.documents import Documents
 from bake.app.history import remember
+from bake.app.jobs import Job, job_of
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
 from bake.app.planning import Planned, make_plan, order_edges
@@ -109,8 +111,6 @@ class _Run:
     errors: list[BakeError] = field(default_factory=list)
     cancelled: bool = True
     started: float = field(default_factory=monotonic)
-    unchanged_tags: set[str] = field(default_factory=set)
-    published: set[str] = field(default_factory=set)
 
     async def go(self) -> None:
         plan = self.planned.plan
@@ -143,7 +143,8 @@ class _Run:
 
     def _delivery(self) -> Delivery:
         session = self.session
-        return Delivery(session.store, session.engine, session.fetcher, lambda: session.registry, self.emit)
+        documents = Documents(session.store, session.engine, session.fetcher)
+        return Delivery(session.store, documents, lambda: session.registry, self.emit)
 
     def _drive(self, group: TaskGroup, delivery: Delivery | None, jobs: dict[str, Job]) -> Drive:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
@@ -165,9 +166,8 @@ class _Run:
         return drive
 
     async def commit(self, delivery: Delivery) -> None:
-        done, error = await delivery.commit()
+        error = await delivery.commit()
         self.errors += [error] if error is not None else []
-        self.published |= {tag.target for tag in done.tags}
 
     async def sweep(self) -> None:
         """Removes what dead processes left and only an engine can remove; what resists is left to the next run."""
@@ -193,7 +193,7 @@ class _Run:
                 platforms=dict(done.platforms) if done else {},
                 digest=done.root.digest if done else "",
                 tags=target.tags,
-                published=name in self.published,
+                published=delivery is not None and name in delivery.published,
                 metadata=Metadata(size=done.size if done else 0, labels=_labels(images)),
                 duration_s=round(sum(r.duration_s for r in reports), 4),
             )
@@ -240,20 +240,23 @@ class _Feeder:
         plan = run.planned.plan
         self._jobs = dict(jobs)
         self._images = {name: plan.image_of(name) for name in jobs}
-        self._layers = {ref.step for images in self._images.values() for image in images for ref in image.layers}
+        self._forms: dict[StepId, dict[tuple[str, int], None]] = {}
+        for name, job in jobs.items():
+            for ref in (ref for image in self._images[name] for ref in image.layers if ref.index < 0):
+                self._forms.setdefault(ref.step, {})[job.compression, job.level] = None
 
     def on_state(self, step: StepId, state: StateId) -> None:
-        if step in self._layers and not isinstance(self._run.planned.plan.steps[step].op, ImageOp):
-            self._group.start_soon(self._archive, state)
+        for form in self._forms.get(step, ()):
+            self._group.start_soon(self._archive, state, *form)
         for name, images in list(self._images.items()):
             needed = {needed for image in images for needed in (image.state, *image.tests)}
             if step in needed and needed <= self._drive.states.keys():
                 job, _ = self._jobs[name], self._images.pop(name)
                 self._group.start_soon(self._send, job, images)
 
-    async def _archive(self, state: StateId) -> None:
+    async def _archive(self, state: StateId, compression: str, level: int) -> None:
         with suppress(BakeError):  # met again, and reported, when the image is sent
-            await self._delivery.archives.info(state)
+            await self._delivery.documents.archives.info(state, compression, level)
 
     async def _send(self, job: Job, images: tuple[Image, ...]) -> None:
         plan, states = self._run.planned.plan, self._drive.states

@@ -1,131 +1,95 @@
-"""Publishing what is built: archives and blobs while other targets build, tags when all is done (SPEC §3.4)."""
+"""Publishing what is built: blobs while other targets build, tags and files when all is done (SPEC §3.4)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.app.archives import Archives
+from bake.app.documents import Delivered, Documents
+from bake.app.jobs import Job
 from bake.errors import BakeError, Diagnostic, HostError
 from bake.events import Event
-from bake.image.assemble import Assembled, assemble
-from bake.image.index import index_of
-from bake.oci.model import Descriptor
-from bake.oci.reference import Reference, parse_reference
 from bake.plan.outcome import Image
 from bake.plan.tree import StateId
-from bake.ports import Engine, Fetch, Store
-from bake.spec.target import Target
+from bake.ports import Store
 
 if TYPE_CHECKING:
     from bake.registry.client import Registry
-    from bake.registry.publication import Published
-
-
-@dataclass(frozen=True)
-class Job:
-    """What one target publishes: where to, and how its documents are written."""
-
-    target: str
-    tags: tuple[Reference, ...]
-    docker: bool = False
-    annotations: Mapping[str, str] | None = None
-
-
-@dataclass(frozen=True)
-class Delivered:
-    """The documents of a target: manifest digests by platform, and what its tags point at."""
-
-    platforms: Mapping[str, str]
-    root: Descriptor
-    size: int
-
-
-def job_of(target: Target, push: bool) -> Job | None:
-    """What a target publishes, None when nothing: `--push` or `push = true`, or an output of type registry."""
-    outputs = [row for row in target.output if row.get("type") == "registry" or _pushes(row)]
-    wanted = (push and target.push != "never") or target.push == "always" or bool(outputs)
-    if not wanted or not target.tags:
-        return None
-    docker = any(row.get("media-types") == "docker" for row in target.output)
-    tags = tuple(parse_reference(tag).with_default_tag() for tag in target.tags)
-    return Job(target.name, tags, docker, dict(target.annotations) or None)
-
-
-def _pushes(row: Mapping[str, object]) -> bool:
-    return row.get("type") == "image" and str(row.get("push", "")).lower() == "true"
+    from bake.registry.push import Publisher
 
 
 class Delivery:
-    """The publication of one run. `content` of base layers that are not here is downloaded only if it must be sent."""
+    """The deliveries of one run. `published`: targets all of whose tags are out."""
 
     def __init__(
-        self,
-        store: Store,
-        engine: Engine,
-        fetch: Fetch,
-        registry: Callable[[], Registry],
-        emit: Callable[[Event], None],
+        self, store: Store, documents: Documents, registry: Callable[[], Registry], emit: Callable[[Event], None]
     ) -> None:
+        self._store = store
+        self._registry = registry
+        self._emit = emit
+        self._jobs: dict[str, Job] = {}
+        self.documents = documents
+        self.delivered: dict[str, Delivered] = {}
+        self.published: set[str] = set()
+
+    @cached_property
+    def _publisher(self) -> Publisher:
         from bake.registry.push import Publisher
 
-        self._store = store
-        self._fetch = fetch
-        self._states: dict[str, StateId] = {}
-        self.archives = Archives(store, engine)
-        self._publisher = Publisher(registry(), self._content, store.blobs, emit)
-        self.delivered: dict[str, Delivered] = {}
+        return Publisher(self._registry(), self.documents.content, self._store.blobs, self._emit)
 
     async def send(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> None:
-        """Puts everything but the tags of a target in place; (image, its layers' states) a platform.
-
-        Raises PublishError.
-        """
+        """Makes a target's documents and puts everything but tags and files in place. Raises PublishError."""
+        made = await self.documents.make(job, images)
+        self.delivered[job.target] = made
+        self._jobs[job.target] = job
+        if not job.tags:
+            return
         from bake.registry.publication import Document, Publication
 
-        assembled = [await self.assembled(job, image, states) for image, states in images]
-        root, data = index_of(assembled, docker=job.docker)
-        for made in assembled:
-            self._store.blobs.put(made.config)
-            self._store.blobs.put(made.manifest)
-        self._store.blobs.put(data)
-        self.delivered[job.target] = Delivered(
-            {str(made.image.platform): made.descriptor.digest for made in assembled},
-            root,
-            sum(blob.size for made in assembled for blob in made.layers),
-        )
-        blobs = dict.fromkeys(b for made in assembled for b in (*made.layers, made.config_descriptor))
-        manifests = tuple(Document(made.manifest, made.descriptor.media_type) for made in assembled)
-        publication = Publication(
-            job.target, Document(data, root.media_type), tuple(blobs), job.tags, manifests if len(assembled) > 1 else ()
-        )
-        await self._publisher.send(publication)
+        manifests = tuple(Document(image.manifest, image.descriptor.media_type) for image in made.images)
+        root = Document(made.data, made.root.media_type)
+        several = manifests if len(manifests) > 1 else ()
+        await self._publisher.send(Publication(job.target, root, made.blobs, job.tags, several))
 
-    async def assembled(self, job: Job, image: Image, states: tuple[StateId, ...]) -> Assembled:
-        infos = {ref: await self.archives.info(state) for ref, state in zip(image.layers, states, strict=True)}
-        for state, info in zip(states, infos.values(), strict=True):
-            self._states[info.blob.digest] = state
-        return assemble(image, infos, docker=job.docker, annotations=job.annotations)
+    async def commit(self) -> BakeError | None:
+        """Moves all tags and writes all files; what went wrong, if anything did."""
+        problem = await self._move_tags() if any(job.tags for job in self._jobs.values()) else None
+        if problem is not None:
+            return problem
+        try:
+            for job in self._jobs.values():
+                await self._write(job)
+        except OSError as error:
+            message = f"cannot write {error.filename}: {error.strerror}"
+            return HostError(Diagnostic("output-failed", message, hint="check `dest` of the output"))
+        except BakeError as error:
+            return error
+        self._jobs.clear()
+        return None
 
-    async def commit(self) -> tuple[Published, BakeError | None]:
-        """Moves all tags; what was achieved, and what went wrong."""
+    async def _move_tags(self) -> BakeError | None:
         from bake.registry.publication import PublishError
 
+        problem: BakeError | None = None
         try:
-            return await self._publisher.commit(), None
+            done = await self._publisher.commit()
         except PublishError as error:
-            return error.done, error
+            problem, done = error, error.done
+        self.published |= {tag.target for tag in done.tags}
+        return problem
 
-    async def _content(self, blob: Descriptor) -> Path:
-        path = self._store.blobs.path(blob.digest)
-        if path is not None:
-            return path
-        state = self._states.get(blob.digest)
-        layer = self._store.layers.layer(state) if state else None
-        if layer is None:
-            raise HostError(
-                Diagnostic("lost-blob", f"the blob {blob.digest} is gone from the store", hint="build again")
-            )
-        return await self._fetch(layer, blob, lambda _stream, _line: None)
+    async def _write(self, job: Job) -> None:
+        if not job.files:
+            return
+        from anyio import to_thread
+
+        from bake.export import EXPORTERS, Exported
+
+        made = self.delivered[job.target]
+        paths: dict[str, Path] = {blob.digest: await self.documents.content(blob) for blob in made.blobs}
+        exported = Exported(made.images, made.root, made.data, paths, tuple(str(name) for name in job.names))
+        for output in job.files:
+            await to_thread.run_sync(EXPORTERS[output.kind], exported, output.dest, output.tar)

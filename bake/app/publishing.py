@@ -6,7 +6,9 @@ from time import monotonic
 from uuid import uuid4
 
 from bake.app.building import BuildResult, Emit
-from bake.app.delivery import Delivery, job_of
+from bake.app.delivery import Delivery
+from bake.app.documents import Documents
+from bake.app.jobs import job_of
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
 from bake.app.results import Built, decode, name_of
@@ -31,22 +33,21 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
         emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
         errors: list[BakeError] = []
-        published: set[str] = set()
-        delivery = Delivery(session.store, session.engine, session.fetcher, lambda: session.registry, emit)
+        documents = Documents(session.store, session.engine, session.fetcher)
+        delivery = Delivery(session.store, documents, lambda: session.registry, emit)
         try:
             for name, rows in records.items():
                 job = job_of(loaded.targets[name], True)
                 if job is not None:
                     await delivery.send(job, [(row.image(), row.states) for row in rows])
-            done, problem = await delivery.commit()
-            published = {tag.target for tag in done.tags}
+            problem = await delivery.commit()
             errors += [problem] if problem is not None else []
         except BakeError as error:
             errors.append(error)
         finally:
             await session.engine.close()
         for name in records:
-            emit(TargetFinished(name=name, target=_report(loaded.targets[name], delivery, name in published)))
+            emit(TargetFinished(name=name, target=_report(loaded.targets[name], delivery, name in delivery.published)))
         code = max((error.exit_code for error in errors), default=0)
         outcome: Outcome = "failed" if errors else "ok"
         emit(RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - started, 4)))

@@ -1,0 +1,80 @@
+"""Configs, manifests and indexes of built targets, with the blobs that they name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bake.app.archives import Archives
+from bake.app.jobs import Job
+from bake.errors import Diagnostic, HostError
+from bake.image.assemble import Assembled, assemble
+from bake.image.index import index_of
+from bake.oci.model import Descriptor
+from bake.plan.outcome import Image
+from bake.plan.tree import StateId
+from bake.ports import Engine, Fetch, Store
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """A target's documents: one image a platform, and what its tags point at."""
+
+    images: tuple[Assembled, ...]
+    root: Descriptor
+    data: bytes = field(repr=False)
+
+    @property
+    def platforms(self) -> Mapping[str, str]:
+        """Manifest digests by platform."""
+        return {str(made.image.platform): made.descriptor.digest for made in self.images}
+
+    @property
+    def size(self) -> int:
+        """Bytes of all layers, compressed."""
+        return sum(blob.size for made in self.images for blob in made.layers)
+
+    @property
+    def blobs(self) -> tuple[Descriptor, ...]:
+        """Layers and configs, each once."""
+        return tuple(dict.fromkeys(b for made in self.images for b in (*made.layers, made.config_descriptor)))
+
+
+class Documents:
+    """Makes them, keeps them in the store, and finds the content of what they name."""
+
+    def __init__(self, store: Store, engine: Engine, fetch: Fetch) -> None:
+        self._store = store
+        self._fetch = fetch
+        self._states: dict[str, StateId] = {}
+        self.archives = Archives(store, engine)
+
+    async def make(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> Delivered:
+        """(image, its layers' states) a platform → documents, which are in the store then. Archives what is missing."""
+        assembled = [await self._assembled(job, image, states) for image, states in images]
+        root, data = index_of(assembled, docker=job.docker)
+        for made in assembled:
+            self._store.blobs.put(made.config)
+            self._store.blobs.put(made.manifest)
+        self._store.blobs.put(data)
+        return Delivered(tuple(assembled), root, data)
+
+    async def _assembled(self, job: Job, image: Image, states: tuple[StateId, ...]) -> Assembled:
+        infos = {}
+        for ref, state in zip(image.layers, states, strict=True):
+            infos[ref] = await self.archives.info(state, job.compression, job.level)
+            self._states[infos[ref].blob.digest] = state
+        return assemble(image, infos, docker=job.docker, annotations=job.annotations)
+
+    async def content(self, blob: Descriptor) -> Path:
+        """Where the bytes of a blob are; a base's layer that is not here is downloaded."""
+        path = self._store.blobs.path(blob.digest)
+        if path is not None:
+            return path
+        state = self._states.get(blob.digest)
+        layer = self._store.layers.layer(state) if state else None
+        if layer is None:
+            message = f"the blob {blob.digest} is gone from the store"
+            raise HostError(Diagnostic("lost-blob", message, hint="build again"))
+        return await self._fetch(layer, blob, lambda _stream, _line: None)
