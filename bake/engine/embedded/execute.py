@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.commit import read_upper
@@ -43,6 +43,7 @@ async def execute(
         stubs = _stubs(request.lower, binds, workspace.may)
         root = mounts.add(os.path.join(place, "root"))
         mount_writable(root, request.lower, fs, work, workspace.fillers, workspace.may)
+        _make_runtimes_own(root)
         code = await _limited(request, sandbox, root, _execution(request.command, binds, False), place, output)
     if code != 0:
         raise _failed(request.command, f"did not complete successfully: exit code: {code}", code)
@@ -135,6 +136,14 @@ def _stubs(lower: tuple[str, ...], binds: Sequence[Bind | Tmpfs], may: Ownership
     with Stack(lower, may) as view:
         targets = [b.target for b in binds if b.target.strip("/").partition("/")[0] not in _RUNTIMES_OWN]
         return Stubs(view.lookup, targets)
+
+
+def _make_runtimes_own(root: str) -> None:
+    """Runtimes make them, each with modes of its own (crun: 1755), and a layer must not depend on which one it was."""
+    for name in _RUNTIMES_OWN:
+        with suppress(FileExistsError):
+            os.mkdir(os.path.join(root, name))
+            os.chmod(os.path.join(root, name), 0o755)
 
 
 def _failed(command: Command, what: str, code: int | None, kind: str = "step-failed") -> StepFailed:
