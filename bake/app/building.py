@@ -16,13 +16,14 @@ from bake.app.delivery import Delivery
 from bake.app.documents import Documents
 from bake.app.history import remember
 from bake.app.jobs import Job, job_of
+from bake.app.later import refuse_keys, refuse_options
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
 from bake.app.planning import Planned, make_plan, order_edges
 from bake.app.results import Built, built, decode, encode, name_of
 from bake.app.secrets import Secrets
 from bake.app.session import Session
-from bake.errors import BakeError, Diagnostic, InputError
+from bake.errors import BakeError, Diagnostic
 from bake.events import (
     DiagnosticFound,
     Event,
@@ -66,9 +67,11 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
             fold.event(event)
             on_event(event)
 
-        refuse_unknown(session)
+        refuse_options(options)
         started = time()
         loaded = load(session)
+        for warning in refuse_keys(loaded.targets.values()):
+            emit(found(warning))
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
         run = _Run(session, loaded, planned, emit)
         try:
@@ -80,19 +83,6 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
                 emit(found(warning))
             on_event(end)
         return BuildResult(fold.report(), tuple(run.errors))
-
-
-def refuse_unknown(session: Session) -> None:
-    """Refuses what was asked for and cannot be done yet, rather than leave it out. Raises InputError."""
-    options = session.options
-    later = {
-        "--locked": (options.locked, "the lock file comes with a later version"),
-        "--load": (options.load, "loading into a Docker Engine comes with a later version; use --push"),
-        "--builder": (bool(options.builders), "builders need the BuildKit engine, which comes with a later version"),
-    }
-    asked = [Diagnostic("not-yet", f"{flag}: {what}") for flag, (given, what) in later.items() if given]
-    if asked:
-        raise InputError(asked)
 
 
 def found(diagnostic: Diagnostic) -> DiagnosticFound:

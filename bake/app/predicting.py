@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bake.app.building import Emit, found, refuse_unknown
+from bake.app.building import Emit, found
+from bake.app.later import refuse_keys, refuse_options
 from bake.app.loading import load
 from bake.app.options import Options
 from bake.app.planning import make_plan, order_edges
@@ -28,8 +29,10 @@ class Prediction:
 async def plan(options: Options, on_event: Emit) -> Prediction:
     """Raises InputError or RemoteError; a step that cannot even be decided raises its error."""
     with Session(options) as session:
-        refuse_unknown(session)
+        refuse_options(options)
         loaded = load(session)
+        for warning in refuse_keys(loaded.targets.values()):
+            on_event(found(warning))
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: on_event(found(d)))
         store = session.store
         tasks = Tasks(planned.plan, planned.facts, _no_blob, lambda *_: None, lambda *_: None)

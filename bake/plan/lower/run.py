@@ -29,6 +29,10 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
     if instruction.devices:
         message = "RUN --device needs a BuildKit that knows CDI devices"
         raise InputError(Diagnostic("no-device", message, instruction.span, "use --engine buildkit"))
+    target = stage.world.target
+    if instruction.security == "insecure" and "security.insecure" not in target.entitlements:
+        hint = 'add entitlements = ["security.insecure"] to the target, if you trust the Dockerfile'
+        raise InputError(Diagnostic("not-entitled", "security.insecure is not allowed", instruction.span, hint))
     argv, files = _command(stage, instruction)
     inputs: list[StepId] = [stage.step]
     mounts: list[ExecMount] = []
@@ -36,7 +40,6 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
         mounts.append(_mount(stage, instruction, mount, inputs, mounts))
     names = dict.fromkeys([*stage.env, *(name for name in stage.args if name in stage.scope)])
     arguments = tuple(name for name in stage.args if name in stage.scope and name not in stage.env)
-    target = stage.world.target
     op = ExecOp(
         args=argv,
         env=tuple((name, stage.scope[name]) for name in names),

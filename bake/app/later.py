@@ -1,0 +1,56 @@
+"""What can be asked for and cannot be done yet: refused with its place, or said, but never left out in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bake.app.options import Options
+from bake.errors import Diagnostic, InputError
+from bake.spec.target import Target
+
+_REFUSED = {
+    "cache_to": "exporting the cache comes with a later version",
+    "attest": "attestations come with a later version",
+}
+_SAID = {
+    "cache_from": "importing a cache comes with a later version; the store of this machine is used",
+    "resources": "limits of steps come with a later version",
+}
+
+
+def refuse_options(options: Options) -> None:
+    """Raises InputError."""
+    asked = {
+        "--locked": (options.locked, "the lock file comes with a later version"),
+        "--load": (options.load, "loading into a Docker Engine comes with a later version; use --push"),
+        "--builder": (bool(options.builders), "builders need the BuildKit engine, which comes with a later version"),
+    }
+    found = [Diagnostic("not-yet", f"{flag}: {what}") for flag, (given, what) in asked.items() if given]
+    if found:
+        raise InputError(found)
+
+
+def refuse_keys(targets: Iterable[Target]) -> list[Diagnostic]:
+    """Warnings for what only makes a difference in speed. Raises InputError for what would change the result."""
+    rows = list(targets)
+    errors = [
+        _finding(target, key, text, "error") for target in rows for key, text in _REFUSED.items() if _asks(target, key)
+    ]
+    if errors:
+        raise InputError(errors)
+    return [
+        _finding(target, key, text, "warning") for target in rows for key, text in _SAID.items() if _asks(target, key)
+    ]
+
+
+def _asks(target: Target, key: str) -> bool:
+    value = getattr(target, key)
+    if key == "attest":
+        return any(str(row.get("disabled", "false")).lower() != "true" for row in value)
+    return bool(value)
+
+
+def _finding(target: Target, key: str, text: str, severity: str) -> Diagnostic:
+    name = key.replace("_", "-")
+    message = f"`{name}` of target '{target.name}': {text}"
+    return Diagnostic("not-yet", message, target.span(name), severity="error" if severity == "error" else "warning")
