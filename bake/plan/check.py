@@ -35,6 +35,7 @@ class _Built:
     target: Target
     recipe: Recipe
     reached: frozenset[int]
+    ignore: tuple[str, ...]
 
 
 def check_targets(
@@ -51,9 +52,9 @@ def check_targets(
                 continue
             except InputError as error:
                 found += filter(_certain, error.diagnostics)
+    built = [b for target in targets if (b := _built(compiler, target, build_platform)) is not None]
     if compiler.needs.texts:
         return compiler.needs
-    built = [b for target in targets if (b := _built(compiler, target, build_platform)) is not None]
     found += compiler.warnings
     found += _linted(built)
     found += _unused_args(built)
@@ -65,11 +66,11 @@ def _certain(diagnostic: Diagnostic) -> bool:
 
 
 def _built(compiler: Compiler, target: Target, build_platform: Platform) -> _Built | None:
-    """None where there is no Dockerfile that could be read; the first platform stands for all."""
+    """None where there is no Dockerfile (yet) that could be read; the first platform stands for all."""
     try:
         recipe = Recipe(compiler, target, platforms_of(target, build_platform)[0])
-        return _Built(target, recipe, _reached(recipe))
-    except InputError:
+        return _Built(target, recipe, _reached(recipe), _ignored(recipe))
+    except (InputError, Open):
         return None
 
 
@@ -90,18 +91,15 @@ def _linted(built: Iterable[_Built]) -> Iterator[Diagnostic]:
         reached.setdefault(id(one.recipe.dockerfile), set()).update(one.reached)
     for one in built:
         dockerfile = one.recipe.dockerfile
-        yield from lint(dockerfile, _outside(one.recipe, frozenset(reached[id(dockerfile)])))
-
-
-def _outside(recipe: Recipe, reached: frozenset[int]) -> Outside:
-    scope = recipe.global_scope
-    return Outside(
-        args=recipe.build_args,
-        predefined={name: value for name, value in scope.items() if name.startswith(("TARGET", "BUILD"))},
-        ignore=_ignored(recipe),
-        contexts=frozenset(recipe.contexts),
-        reached=reached,
-    )
+        scope = one.recipe.global_scope
+        outside = Outside(
+            args=one.recipe.build_args,
+            predefined={name: value for name, value in scope.items() if name.startswith(("TARGET", "BUILD"))},
+            ignore=one.ignore,
+            contexts=frozenset(one.recipe.contexts),
+            reached=frozenset(reached[id(dockerfile)]),
+        )
+        yield from lint(dockerfile, outside)
 
 
 def _ignored(recipe: Recipe) -> tuple[str, ...]:
