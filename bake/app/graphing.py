@@ -8,8 +8,8 @@ from bake.app.loading import load
 from bake.app.options import Options
 from bake.app.session import Session
 from bake.gather.scan import read_texts
-from bake.plan.facts import Facts, Needs
 from bake.plan.dependencies import Links, find_links
+from bake.plan.facts import Facts, Needs
 
 
 def graph(options: Options) -> Links:
