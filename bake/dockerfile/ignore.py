@@ -23,11 +23,12 @@ def parse_patterns(text: str) -> tuple[str, ...]:
         exception, rest = _parted(pattern)
         if rest != "/":
             rest = rest.removeprefix("/")
+        pattern = f"!{rest}" if exception else rest
         try:
-            _check(rest)
+            _check(_parted(pattern)[1])  # `/!a` has become an exception, as it does in moby
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
-        found.append(f"!{rest}" if exception else rest)
+        found.append(pattern)
     return tuple(found)
 
 
