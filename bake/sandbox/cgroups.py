@@ -49,17 +49,18 @@ async def sweep() -> None:
 
 
 def _empty() -> Iterator[Path]:
-    for directory in _own():
+    for directory in own_cgroups():
         with suppress(OSError):
             for name in os.listdir(directory):
                 if _OURS.fullmatch(name) and not (directory / name / "cgroup.procs").read_text():
                     yield directory / name
 
 
-def _own() -> Iterator[Path]:
-    """This process's cgroup in each hierarchy, below which a runtime makes its own."""
+def own_cgroups() -> Iterator[Path]:
+    """This process's cgroup in each hierarchy, below which a runtime makes its own. Some may not be there."""
     with suppress(OSError):
         for line in Path("/proc/self/cgroup").read_text().splitlines():
             _, controllers, path = line.split(":", 2)
-            name = controllers.removeprefix("name=")
-            yield _HIERARCHIES / name / path.strip("/")
+            # Without controllers it is cgroup v2: the whole, or beside v1 in a directory of its own.
+            places = [controllers.removeprefix("name=")] if controllers else ["", "unified"]
+            yield from (_HIERARCHIES / place / path.strip("/") for place in places)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import secrets
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 from sandboxes import TIERS, SandboxProcess
 
 from bake.errors import HostError
+from bake.sandbox.cgroups import own_cgroups, sweep
 from bake.sandbox.detect import detect
 from bake.sandbox.program import exit_program
 
@@ -44,6 +46,7 @@ _TIER = "root" if os.geteuid() == 0 else "subordinate"
 _DETECT = """
 import asyncio, sys
 from pathlib import Path
+from bake.sandbox.cgroups import own_cgroups, sweep
 from bake.sandbox.detect import detect
 print(asyncio.run(detect(sys.argv[2] != "root", Path(sys.argv[1]))).name)
 """
@@ -67,6 +70,26 @@ def test_a_choice_is_kept_until_something_changes(tmp_path: Path) -> None:
 def _detected(directory: Path) -> str:
     argv = [*TIERS[_TIER], sys.executable, "-c", _DETECT, str(directory), _TIER]
     return subprocess.run(argv, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_cgroups_of_dead_bakes_are_swept() -> None:
+    parent = next((path for path in own_cgroups() if os.access(path, os.W_OK) and path.is_dir()), None)
+    if parent is None or os.geteuid() != 0:
+        return  # nobody could have made one here
+    names = [f"bake-{secrets.token_hex(8)}", f"bake-{secrets.token_hex(8)}", "bake-other"]
+    _, used, other = made = [parent / name for name in names]
+    for path in made:
+        path.mkdir(exist_ok=True)
+    with subprocess.Popen(["sleep", "100"]) as process:
+        try:
+            (used / "cgroup.procs").write_text(str(process.pid))
+            asyncio.run(sweep())
+            assert [path.exists() for path in made] == [False, True, True]
+        finally:
+            process.kill()
+            process.wait()
+            for path in (used, other):
+                path.rmdir()
 
 
 def test_by_itself_a_whole_sandbox_is_chosen() -> None:
