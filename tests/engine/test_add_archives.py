@@ -73,7 +73,7 @@ async def test_everything_an_archive_may_hold(build: Builder, add) -> None:  # t
     ]
     layer = await add(members)
     assert build.listing(layer) == {
-        "out": "d 711 9:0",
+        "out": "d 755 0:0",
         "out/a": "d 755 0:0",
         "out/a/b": "d 755 0:0",
         "out/a/b/implied": "f 644 0:0",

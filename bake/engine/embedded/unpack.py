@@ -93,9 +93,8 @@ class Extraction:
             self._mark(self._parent(parent), last)
             return
         if not name:
-            if member.isdir() and not self.base:
-                self.draft.directory("", self._entry(member, "d"))
-            elif member.isdir():
+            # As BuildKit does: the destination of an ADD is there already and stays as it is.
+            if member.isdir() and self.layer:
                 self.draft.directory(self.base, self._entry(member, "d"))
             return
         self._write(archive, member, join(self._parent(parent), last))

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from posixpath import normpath
 from urllib.parse import unquote, urlsplit
 
 from bake.dockerfile.instructions import Add, Copy, Heredoc, Transfer
+from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
 from bake.plan.lower.stage import StageBuilder
 from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
@@ -135,15 +135,14 @@ def _clean(path: str, parents: bool) -> str:
     """Absolute and without `..`; the pivot `/./` of `--parents` stays."""
     if parents and "/./" in path:
         base, _, rest = path.partition("/./")
-        return f"{normpath('/' + base).rstrip('/')}/./{normpath('/' + rest).lstrip('/')}"
-    return normpath("/" + path.lstrip("/"))
+        return f"{clean('/' + base).rstrip('/')}/./{clean('/' + rest).lstrip('/')}"
+    return clean("/" + path.lstrip("/"))
 
 
 def _absolute(stage: StageBuilder, dest: str) -> str:
     """The destination from the root; a trailing `/` or `/.` is kept as `/`."""
     slash = dest.endswith("/") or dest.rpartition("/")[2] == "."
-    path = normpath(dest if dest.startswith("/") else f"{stage.workdir}/{dest}")
-    path = "/" + path.lstrip("/")
+    path = clean(dest if dest.startswith("/") else f"{stage.workdir}/{dest}")
     return path if path == "/" or not slash else path + "/"
 
 

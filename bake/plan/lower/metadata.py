@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bake.dockerfile import instructions as df
 from bake.dockerfile.ports import expand_ports
+from bake.dockerfile.signals import parse_signal
 from bake.errors import Diagnostic, InputError
 from bake.oci.model import Healthcheck
 from bake.plan import golang
@@ -43,6 +44,11 @@ def lower_user(stage: StageBuilder, instruction: df.User) -> None:
 
 def lower_stopsignal(stage: StageBuilder, instruction: df.Stopsignal) -> None:
     signal = stage.word(instruction.signal, instruction.span)
+    try:
+        parse_signal(signal)
+    except ValueError as error:
+        hint = "use a number or a name, such as SIGTERM"
+        raise InputError(Diagnostic("bad-signal", str(error), instruction.span, hint)) from None
     stage.set(stop_signal=signal)
     stage.note(f"STOPSIGNAL {signal}")
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from posixpath import normpath
-
 from bake.dockerfile.instructions import Workdir
+from bake.dockerfile.paths import clean
 from bake.plan.lower.stage import StageBuilder
 from bake.plan.step import MkdirOp
 
@@ -12,10 +11,10 @@ from bake.plan.step import MkdirOp
 def lower_workdir(stage: StageBuilder, instruction: Workdir) -> None:
     """An absolute value stays verbatim, a relative one is joined and cleaned, an empty one is the current directory."""
     value = stage.word(instruction.path, instruction.span)
-    path = value if value.startswith("/") else normpath(f"{stage.workdir}/{value}") if value else stage.workdir
+    path = value if value.startswith("/") else clean(f"{stage.workdir}/{value}") if value else stage.workdir
     stage.set(working_dir=path)
-    if normpath(path) == "/":
+    if clean(path) == "/":
         stage.note(f"WORKDIR {path}")
         return
-    op = MkdirOp(normpath(path), owner=stage.config.user)
+    op = MkdirOp(clean(path), owner=stage.config.user)
     stage.layer(op, (stage.step,), instruction, f"WORKDIR {instruction.path}", f"WORKDIR {path}")
