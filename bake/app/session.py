@@ -29,10 +29,19 @@ class Session:
         self.notice: Callable[[str], None] = lambda _line: None
 
     @cached_property
-    def settings(self) -> Settings:
+    def _settings(self) -> tuple[Settings, dict[str, str]]:
         path = Path(settings_path(self.environment))
         source = Source(str(path), path.read_text()) if path.is_file() else None
-        return read_settings(source, self.environment, os.cpu_count() or 2)[0]
+        return read_settings(source, self.environment, os.cpu_count() or 2)
+
+    @property
+    def settings(self) -> Settings:
+        return self._settings[0]
+
+    @property
+    def origins(self) -> dict[str, str]:
+        """Setting → where its value comes from: `default`, the file's name, `BAKE_…`."""
+        return self._settings[1]
 
     @cached_property
     def store(self) -> DiskStore:

@@ -31,6 +31,10 @@ COMMANDS: Mapping[str, Entry] = {
     "catalog": Entry("bake.cli.registry:catalog", "List the repositories of a registry"),
     "history": Entry("bake.cli.history:history", "List the last runs, or tell what one of them did"),
     "cache": Entry("bake.cli.cache:cache", "Show what the store holds and check that it is sound"),
+    "import": Entry(
+        "bake.cli.import_:import_", "Turn docker-bake.hcl, docker-bake.json or compose.yaml into bake.toml"
+    ),
+    "doctor": Entry("bake.cli.doctor:doctor", "Show the settings, what this host can do and how to get the rest"),
     "schema": Entry("bake.cli.about:schema", "Print a JSON schema: of bake.toml, of the report, of events"),
     "completion": Entry("bake.cli.about:completion", "Print the completion script for a shell"),
     "help": Entry("bake.cli.about:help_", "Show what a command does"),
