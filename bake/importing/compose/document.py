@@ -1,0 +1,155 @@
+"""A YAML text → values that know their place: merge keys applied, aliases resolved within limits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from bake.errors import Source
+from bake.importing.hcl.convert import number_text
+from bake.importing.notes import fault
+
+_SIZE_LIMIT = 1024 * 1024
+"""Characters; YAML takes long to read, and this is a hundred times a large compose file."""
+_NODE_LIMIT = 100_000
+_DEPTH_LIMIT = 60
+_PREFIX = "tag:yaml.org,2002:"
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """`value`: None, bool, int, float or str."""
+
+    at: int
+    value: Any
+
+    @property
+    def text(self) -> str:
+        """As compose turns it into a text."""
+        if isinstance(self.value, bool):
+            return "true" if self.value else "false"
+        if self.value is None:
+            return ""
+        return self.value if isinstance(self.value, str) else number_text(self.value)
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    at: int
+    items: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """`keys`: where each key is written."""
+
+    at: int
+    items: dict[str, Node]
+    keys: dict[str, int]
+
+
+Node = Scalar | Sequence | Mapping
+
+
+def parse_yaml(source: Source) -> Node:
+    """Raises InputError with a place: bad YAML, several documents, too much of it."""
+    from ruamel.yaml import YAML
+    from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+    if len(source.text) > _SIZE_LIMIT:
+        message = f"the file is larger than {_SIZE_LIMIT // 1024 // 1024} MB, which no compose file is"
+        raise fault(source, 0, message, code="file-too-large")
+    _check_depth(source)
+    try:
+        root = YAML(typ="safe", pure=True).compose(source.text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise fault(source, mark.index if mark is not None else 0, f"this is no YAML: {error.problem}") from None
+    except (YAMLError, ValueError, AttributeError, TypeError, IndexError) as error:
+        at = getattr(error, "position", 0)
+        reason = str(getattr(error, "reason", "") or error).splitlines() or [""]
+        raise fault(source, at if isinstance(at, int) else 0, f"this is no YAML: {reason[0]}") from None
+    if root is None:
+        return Mapping(0, {}, {})
+    return _Builder(source).node(root, 0)
+
+
+def _check_depth(source: Source) -> None:
+    """Brackets that nest too deeply, told before the parser recurses into them."""
+    depth = 0
+    for match in re.finditer(r"[\[{\]}]", source.text):
+        depth = depth + 1 if match.group() in "[{" else max(depth - 1, 0)
+        if depth > 5 * _DEPTH_LIMIT:
+            raise fault(source, match.start(), "this is nested too deeply", code="nested-too-deeply")
+
+
+class _Builder:
+    """Counts what aliases multiply: each node counts as often as it is reached."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self._count = 0
+
+    def node(self, node: Any, depth: int) -> Node:
+        self._count += 1
+        at = node.start_mark.index
+        if self._count > _NODE_LIMIT:
+            raise fault(
+                self.source, at, f"aliases make more than {_NODE_LIMIT} values of this file", code="too-much-work"
+            )
+        if depth > _DEPTH_LIMIT:
+            raise fault(self.source, at, f"this is nested more than {_DEPTH_LIMIT} deep", code="nested-too-deeply")
+        if node.id == "mapping":
+            return self._mapping(node, depth)
+        if node.id == "sequence":
+            return Sequence(at, tuple(self.node(each, depth + 1) for each in node.value))
+        return Scalar(at, self._scalar(node))
+
+    def _mapping(self, node: Any, depth: int) -> Mapping:
+        own: dict[str, Node] = {}
+        keys: dict[str, int] = {}
+        merged = Mapping(node.start_mark.index, {}, {})
+        for key, value in node.value:
+            at = key.start_mark.index
+            if key.id != "scalar":
+                raise fault(self.source, at, "a key must be a plain text")
+            if key.value == "<<" and key.style is None:
+                self._merge(merged, self.node(value, depth + 1), at)
+                continue
+            name = str(key.value)
+            if name in own:
+                raise fault(self.source, at, f"`{name}` is written twice", code="duplicate-key")
+            own[name], keys[name] = self.node(value, depth + 1), at
+        return Mapping(merged.at, {**merged.items, **own}, {**merged.keys, **keys})
+
+    def _merge(self, into: Mapping, value: Node, at: int) -> None:
+        for each in value.items if isinstance(value, Sequence) else (value,):
+            if not isinstance(each, Mapping):
+                raise fault(self.source, at, "`<<` needs a mapping")
+            for name, inner in each.items.items():
+                into.items.setdefault(name, inner)
+                into.keys.setdefault(name, each.keys[name])
+
+    def _scalar(self, node: Any) -> Any:
+        tag = str(node.tag or "").removeprefix(_PREFIX)
+        text = str(node.value)
+        if tag == "null" or (tag == "str" and node.style is None and text == ""):
+            return None
+        if tag == "bool":
+            return text.lower() in ("true", "yes", "on", "y")
+        if tag in ("int", "float"):
+            return _number(text)
+        return text
+
+
+def _number(text: str) -> Any:
+    plain = text.replace("_", "")
+    try:
+        return int(plain, 0) if len(plain) < 300 else text
+    except ValueError:
+        try:
+            value = float(plain)
+        except ValueError:
+            return text
+        return int(value) if value.is_integer() and abs(value) < 1e15 else value if abs(value) < 1e300 else text

@@ -1,0 +1,147 @@
+"""What targets inherit, from the peer's rule to bake's.
+
+The peer applies parents from left to right, the later wins, and appends some lists. bake puts all ancestors in one
+order (C3), the first parent wins, and a list replaces. Where both orders give the same, the structure stays; else the
+target is written out with all that it inherits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bake.importing.draft import Item, Table
+from bake.importing.keys import APPENDED, CARRIED
+from bake.importing.notes import Notes
+from bake.spec.linear import InheritanceError, linearise
+
+Parents = dict[str, list[str]]
+
+
+class Families:
+    """All targets of an import with their parents as the peer names them; `settle` writes bake's keys."""
+
+    def __init__(self, tables: Mapping[str, Table], parents: Mapping[str, list[str]], notes: Notes) -> None:
+        self.tables = tables
+        self.notes = notes
+        self.parents: Parents = {name: [] for name in tables}
+        self._orders: dict[str, tuple[str, ...]] = {}
+        self._winners: dict[str, dict[tuple[str, str], str]] = {}
+        for name in tables:
+            self._accept(name, parents.get(name, []))
+
+    def settle(self) -> None:
+        """Rewrites `inherits` and the keys that depend on it, children before their parents change."""
+        written_out = [name for name in self.tables if self.parents[name] and not self._keeps(name)]
+        whole = {name: self._whole(name) for name in written_out}
+        several = {each for name in self.tables if len(self.parents[name]) > 1 for each in self._ancestors(name)}
+        for name, table in self.tables.items():
+            if name in whole:
+                table.items = whole[name]
+            elif self.parents[name]:
+                table.items["inherits"].value = self.parents[name][::-1]
+            else:
+                table.items.pop("inherits", None)
+            if name not in whole and (self.parents[name] or name in several):
+                _extend(table)
+            self._unset(table, name in whole or not self.parents[name])
+
+    def _accept(self, name: str, wanted: list[str]) -> None:
+        at = self._at(name)
+        for each in dict.fromkeys(wanted):
+            if each not in self.tables:
+                message = f"`{name}` inherits `{each}`, which this file does not define; it is left out"
+                self.notes.add("unknown-parent", at, message, "import that file too and copy its target")
+            elif each == name or name in self._ancestors(each):
+                message = f"`{name}` and `{each}` inherit from each other; the peer cuts such a circle without a word"
+                self.notes.add("inheritance-cycle", at, message)
+            else:
+                self.parents[name].append(each)
+
+    def _at(self, name: str) -> int:
+        item = self.tables[name].items.get("inherits")
+        return self.tables[name].at if item is None else item.at
+
+    def _ancestors(self, name: str) -> dict[str, None]:
+        found: dict[str, None] = {}
+        todo = list(self.parents[name])
+        while todo:
+            each = todo.pop()
+            if each not in found:
+                found[each] = None
+                todo += self.parents[each]
+        return found
+
+    def _keeps(self, name: str) -> bool:
+        """Whether bake's order gives what the peer's gives; why not is noted."""
+        try:
+            order = linearise(name, lambda each: self.parents[each][::-1], self._orders)
+        except InheritanceError:
+            message = f"`{name}` is written out with all that it inherits: bake has no order for its parents"
+            self.notes.add("written-out", self._at(name), message)
+            return False
+        ours: dict[tuple[str, str], str] = {}
+        for each in reversed(order):
+            ours.update(self._says(each))
+        theirs = self._winner(name)
+        other = sorted({".".join(filter(None, place)) for place, who in theirs.items() if ours.get(place) != who})
+        if not other:
+            return True
+        shown = ", ".join(f"`{each}`" for each in other)
+        message = f"`{name}` is written out with all that it inherits: a grandparent's {shown} beats a parent's there"
+        self.notes.add("diamond", self._at(name), message)
+        return False
+
+    def _says(self, name: str) -> dict[tuple[str, str], str]:
+        found: dict[tuple[str, str], str] = {}
+        for key, item in self.tables[name].items.items():
+            if isinstance(item.value, dict) and key in CARRIED:
+                found.update({(key, each): name for each in item.value})
+            elif key in CARRIED and key not in APPENDED:
+                found[key, ""] = name
+        return found
+
+    def _winner(self, name: str) -> dict[tuple[str, str], str]:
+        """Who has the last word on each key, by the peer's rule."""
+        if name not in self._winners:
+            found: dict[tuple[str, str], str] = {}
+            for each in self.parents[name]:
+                found.update(self._winner(each))
+            self._winners[name] = {**found, **self._says(name)}
+        return self._winners[name]
+
+    def _whole(self, name: str) -> dict[str, Item]:
+        """All keys of a target, its own and the inherited ones, by the peer's rule."""
+        found: dict[str, Item] = {}
+        for each in self.parents[name]:
+            _lay(found, self._whole(each))
+        own = {key: item for key, item in self.tables[name].items.items() if key != "inherits"}
+        _lay(found, own)
+        return {key: found[key] for key in (*own, *found)}
+
+    def _unset(self, table: Table, is_root: bool) -> None:
+        """A context that is "" takes an inherited one away."""
+        item = table.items.get("contexts")
+        if item is None:
+            return
+        gone = [name for name, value in item.value.items() if value == ""]
+        item.value = {name: value for name, value in item.value.items() if value != ""}
+        if gone and not is_root:
+            table.put("unset", [f"contexts.{name}" for name in gone], item.at)
+        if not item.value:
+            del table.items["contexts"]
+
+
+def _lay(below: dict[str, Item], above: Mapping[str, Item]) -> None:
+    for key, item in above.items():
+        earlier = below.get(key)
+        value: Any = item.value
+        if earlier is not None and isinstance(value, dict):
+            value = {**earlier.value, **value}
+        elif earlier is not None and key in APPENDED:
+            value = [*(each for each in earlier.value if each not in value), *value]
+        below[key] = Item(value, item.at, item.above, item.beside)
+
+
+def _extend(table: Table) -> None:
+    table.items = {(f"extend-{key}" if key in APPENDED else key): item for key, item in table.items.items()}

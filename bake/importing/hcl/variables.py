@@ -1,0 +1,132 @@
+"""Variables and constants of a definition → `[variable]`, those that are single values."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from bake.errors import Diagnostic, InputError
+from bake.importing.draft import Draft, Table
+from bake.importing.hcl.definitions import attributes
+from bake.importing.hcl.evaluate import BUILT_IN
+from bake.importing.hcl.lowering import Lowering
+from bake.importing.hcl.nodes import Block, Node
+from bake.importing.notes import Unsupported
+from bake.spec.atoms import FLAG, LIMIT, TEXT
+from bake.spec.file import RESERVED_VARIABLES
+
+_KNOWN = ("default", "type", "description")
+
+
+def read_variables(lowering: Lowering, live: dict[str, str], draft: Draft, errors: list[Diagnostic]) -> None:
+    """Fills `live` (HCL name → name in bake.toml) and the draft's variables, in the order of the source."""
+    definitions = lowering.evaluator.definitions
+    _name_all(lowering, live)
+    for name, attribute in definitions.constants.items():
+        if name not in definitions.variables:
+            table = Table(attribute.at, attribute.above)
+            _declare(lowering, live, draft, errors, name, table, attribute.node)
+            if table.items:
+                table.items["default"].beside = attribute.beside
+    for name, block in definitions.variables.items():
+        _variable(lowering, live, draft, errors, name, block)
+    order = sorted(draft.variables, key=lambda name: draft.variables[name].at)
+    draft.variables = {name: draft.variables[name] for name in order}
+
+
+def _name_all(lowering: Lowering, live: dict[str, str]) -> None:
+    """Names all single values first, so that a default may hold variables that are declared below it."""
+    definitions = lowering.evaluator.definitions
+    for name in (*definitions.constants, *definitions.variables):
+        lowering.evaluator.start()
+        try:
+            value = lowering.evaluator.named(name, 0)
+        except (InputError, Unsupported):
+            continue
+        if not isinstance(value, list | dict) and name not in BUILT_IN:
+            live[name] = _name(name)
+
+
+def _variable(
+    lowering: Lowering, live: dict[str, str], draft: Draft, errors: list[Diagnostic], name: str, block: Block
+) -> None:
+    if name in BUILT_IN:
+        lowering.notes.add("built-in", block.at, f"{name} is the peer's own; its variable block is left out")
+        return
+    keys = attributes(block)
+    table = Table(block.at, (*block.above, *(line for each in keys.values() for line in each.above)))
+    default = keys.get("default")
+    if not _declare(lowering, live, draft, errors, name, table, default.node if default else None):
+        return
+    if "type" in keys and default is None:
+        lowering.notes.add(
+            "null-variable", block.at, f"`{name}` is null to the peer when it is not set, here it is empty"
+        )
+    table.put("env", name)
+    if "description" in keys:
+        lowering.evaluator.start()
+        try:
+            text = lowering.scalar(keys["description"].node, {}, TEXT, f"{name}.description")
+        except (InputError, Unsupported):
+            text = None
+        if text:
+            table.put("help", text)
+    for key, attribute in keys.items():
+        if key not in _KNOWN:
+            message = f"`{key}` of a variable means nothing to the peer; it is left out"
+            lowering.notes.add("unknown-key", attribute.at, message)
+    for inner in block.body.blocks:
+        message = f"the `{inner.type}` of variable `{name}` is left out"
+        lowering.notes.add(
+            "validation", inner.at, message, "`pattern = '…'` is a regular expression that values must match"
+        )
+
+
+def _declare(
+    lowering: Lowering,
+    live: dict[str, str],
+    draft: Draft,
+    errors: list[Diagnostic],
+    name: str,
+    table: Table,
+    node: Node | None,
+) -> bool:
+    """Whether the variable is a single value, so that bake.toml has it."""
+    lowering.evaluator.start()
+    at = table.at if node is None else node.at
+    try:
+        value = lowering.evaluator.named(name, table.at)
+        if isinstance(value, list | dict):
+            what = "a list" if isinstance(value, list) else "an object"
+            message = (
+                f"`{name}` is {what}; bake.toml has single values only, so what uses it is written as a fixed value"
+            )
+            lowering.notes.add("compound-variable", at, message)
+            return False
+        default = _default(lowering, node, value, name)
+    except Unsupported as problem:
+        lowering.notes.add(
+            "not-evaluated", problem.at, f"variable `{name}` is left out: {problem.message}", problem.hint
+        )
+        return False
+    except InputError as error:
+        errors.extend(error.diagnostics)
+        return False
+    ours = live[name]
+    if ours != name:
+        lowering.notes.add("renamed", table.at, f"variable `{name}` is called `{ours}` in bake.toml")
+    table.put("default", default, at)
+    draft.variables[ours] = table
+    return True
+
+
+def _default(lowering: Lowering, node: Node | None, value: Any, name: str) -> Any:
+    if node is None or value is None:
+        return ""
+    atom = FLAG if isinstance(value, bool) else LIMIT if isinstance(value, int) else TEXT
+    return lowering.scalar(node, {}, atom, name)
+
+
+def _name(name: str) -> str:
+    ours = re.sub(r"\W", "_", name, flags=re.ASCII)
+    return f"{ours}_" if ours in RESERVED_VARIABLES else ours
