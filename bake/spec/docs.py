@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
 
+from bake.spec.filters import FILTER_HELP
 from bake.spec.keys import ALL_TARGET_KEYS, MERGE_RULES, TARGET_KEYS, TOP_KEYS, VARIABLE_KEYS, Key
 
 
@@ -14,8 +16,7 @@ def docs_table() -> str:
         (f"`{key.name}`", key.type_text, key.help, f"`{key.meaning}`" if key.meaning else "", f"`{key.example}`")
         for key in TARGET_KEYS.values()
     )
-    rules = "\n".join(f"- {shape}: {rule}" for shape, rule in MERGE_RULES.items())
-    return f"{_table(header, rows)}\n{rules}\n"
+    return _table(header, rows)
 
 
 def variables_table() -> str:
@@ -49,3 +50,42 @@ def _table(header: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines += [[cell.replace("|", "\\|") for cell in row] for row in rows]
     lines.insert(1, ["---"] * len(lines[0]))
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
+
+
+def entries_tables() -> str:
+    """Markdown: for each key whose elements are entries, the keys of those."""
+    found: list[str] = []
+    for name, key in TARGET_KEYS.items():
+        entry = key.atom.entry
+        if entry is not None:
+            rows = ((f"`{f.name}`", f.atom.says, f.help, ", ".join(f.types)) for f in entry.fields)
+            found.append(f"### {name}\n\n{_table(('key', 'it must be', 'what it says', 'only of type'), rows)}")
+    return "\n".join(found)
+
+
+def filters_table() -> str:
+    """Markdown: one row a filter."""
+    return _table(("filter", "what it makes of the value"), ((f"`{name}`", says) for name, says in FILTER_HELP.items()))
+
+
+def merging_table() -> str:
+    """Markdown: one row a kind of key."""
+    kinds = {shape: [f"`{key.name}`" for key in TARGET_KEYS.values() if key.shape == shape] for shape in MERGE_RULES}
+    rows = ((shape, rule, " ".join(kinds[shape])) for shape, rule in MERGE_RULES.items())
+    return _table(("kind", "rule", "keys"), rows)
+
+
+TABLES: Mapping[str, Callable[[], str]] = {
+    "top": top_table,
+    "target": docs_table,
+    "entries": entries_tables,
+    "variable": variables_table,
+    "filters": filters_table,
+    "merging": merging_table,
+}
+_MARK = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+
+def with_tables(page: str) -> str:
+    """The page with each table between its marks (`<!-- table: NAME -->`, `<!-- end -->`) made anew."""
+    return _MARK.sub(lambda mark: f"{mark[1]}{TABLES[mark[2]]()}{mark[3]}", page)

@@ -47,3 +47,15 @@ FILTERS: Mapping[str, Callable[[str], str]] = {
     "sha256": sha256,
 }
 """Name → function; it raises ValueError for a text that it cannot take."""
+
+FILTER_HELP: Mapping[str, str] = {
+    "lower": "lower case",
+    "upper": "upper case",
+    "slug": "lower case; every run outside of `[a-z0-9._-]` becomes one `-`, none at either end",
+    "major": "the first number of a version: `1` of `v1.24.3`",
+    "minor": "its second number",
+    "patch": "its third number",
+    "short": "the first twelve characters of a commit or digest",
+    "sha256": "the SHA-256 of the text, 64 hex digits",
+}
+"""Name → what it does, for the documentation."""

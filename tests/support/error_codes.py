@@ -38,7 +38,10 @@ def codes() -> dict[str, str]:
             found |= {code: str(path) for code in defaults}
     for path, tree in trees.items():
         package = path.relative_to(SOURCE).parts[0]
+        others = _own(tree)
         for node in ast.walk(tree):
+            if isinstance(node, ast.Call) and _of_self(node) in others:
+                continue
             for code in _given(node, carriers, package):
                 found.setdefault(code, f"{path}:{getattr(node, 'lineno', 0)}")
         if _reads_a_table(tree):
@@ -60,6 +63,18 @@ def _carriers(tree: ast.Module, package: str) -> Iterator[tuple[str, Carrier, li
                     yield from _of_function(method, node.name, "")
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name != "__init__":
             yield from _of_function(node, node.name, package)
+
+
+def _own(tree: ast.Module) -> set[str]:
+    """Functions of this module that carry no code, so that `self.NAME(…)` means one of them."""
+    functions = {n.name for n in ast.walk(tree) if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)}
+    return functions - {name for name, *_ in _carriers(tree, "")}
+
+
+def _of_self(call: ast.Call) -> str:
+    function = call.func
+    own = isinstance(function, ast.Attribute) and isinstance(function.value, ast.Name) and function.value.id == "self"
+    return _name(call) if own else ""
 
 
 def _of_function(
