@@ -10,6 +10,7 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 SOURCE = Path(__file__).parents[2] / "bake"
@@ -26,6 +27,7 @@ class Carrier:
     needed: int
 
 
+@lru_cache(maxsize=1)
 def codes() -> dict[str, str]:
     """Code → a place where it is made."""
     trees = {path: ast.parse(path.read_text()) for path in sorted(SOURCE.rglob("*.py"))}
