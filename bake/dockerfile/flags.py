@@ -33,7 +33,7 @@ class Flag:
 class Flags:
     """The flags of one instruction, checked. A text flag that was given as `--f=` counts as absent."""
 
-    found: Mapping[str, tuple[Flag, ...]]
+    found: Mapping[str, Sequence[Flag]]
 
     def text(self, name: str) -> str | None:
         return next((flag.text for flag in self.all(name) if flag.text), None)
@@ -42,7 +42,7 @@ class Flags:
         text = self.text(name)
         return None if text is None else text == "true"
 
-    def all(self, name: str) -> tuple[Flag, ...]:
+    def all(self, name: str) -> Sequence[Flag]:
         """The values of a list flag, in order, each placed at its whole word."""
         return self.found.get(name, ())
 
@@ -86,7 +86,7 @@ def _word(text: str, at: int, escape: str) -> tuple[str, int]:
 
 def read_flags(words: Sequence[Flag], known: Mapping[str, Kind]) -> Flags:
     """The values of all flags; those of bools are `true` or `false`. Raises FlagError."""
-    found: dict[str, tuple[Flag, ...]] = {}
+    found: dict[str, list[Flag]] = {}
     for word in words:
         name, equals, value = word.text[2:].partition("=")
         kind = known.get(name)
@@ -99,7 +99,7 @@ def read_flags(words: Sequence[Flag], known: Mapping[str, Kind]) -> Flags:
             value = _bool(word, name, equals, value)
         elif not equals:
             raise FlagError(f"missing a value on flag: --{name}", word, f"--{name}=VALUE")
-        found[name] = (*found.get(name, ()), Flag(value, word.start, word.end))
+        found.setdefault(name, []).append(Flag(value, word.start, word.end))
     return Flags(found)
 
 

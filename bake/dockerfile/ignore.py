@@ -48,11 +48,6 @@ class Matcher:
         self._exceptions = [_leading_names(rest) for sign, rest in parted if sign]
         self._above: dict[str, tuple[bool, ...]] = {"": (False,) * len(self._groups)}
 
-    @property
-    def has_exceptions(self) -> bool:
-        """Whether any pattern begins with `!`."""
-        return bool(self._exceptions)
-
     def ignored(self, path: str) -> bool:
         """Whether the last pattern that matches the path, or a directory above it, is no exception."""
         directory = path.rpartition("/")[0]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
 PROTOCOLS = ("tcp", "udp", "sctp")
 _NUMBER = re.compile(r"\+?0*[0-9]{1,5}")
@@ -48,6 +47,8 @@ def parse_port(word: str) -> Port:
 
 
 def _check_ip(ip: str) -> None:
+    from ipaddress import ip_address
+
     inner = ip[1:-1] if ip.startswith("[") and ip.endswith("]") else ip
     try:
         if ip:

@@ -107,7 +107,7 @@ def test_flags_are_read_by_kind() -> None:
     flags = read_flags(words, KNOWN)
     assert (flags.text("text"), flags.bool("yes")) == ("a=b", True)
     assert [flag.text for flag in flags.all("many")] == ["1", ""]
-    assert (flags.text("other"), flags.bool("other"), flags.all("other")) == (None, None, ())
+    assert (flags.text("other"), flags.bool("other"), list(flags.all("other"))) == (None, None, [])
 
 
 @pytest.mark.parametrize(

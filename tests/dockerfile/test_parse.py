@@ -7,9 +7,10 @@ from dockerfiles import mistakes, only, read
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.dockerfile.instructions import Copy, Env, Healthcheck, Onbuild, Run, Shell
+from bake.dockerfile.instructions import Copy, Env, Healthcheck, Label, Onbuild, Run, Shell
 from bake.dockerfile.parse import KEYWORDS, parse_instruction
 from bake.errors import InputError
+from bake.words import expand
 
 
 @pytest.mark.parametrize(
@@ -129,6 +130,11 @@ def test_flags_are_placed_at_their_own_column() -> None:
         ("<<'one two'", "one two", False),
         ("<<eo\\'f", "eo'f", True),
         ("<<$EOF", "$EOF", True),
+        ("<<EOF>f", "EOF>f", True),
+        ("<<A;", "A;", True),
+        ("${x?} <<EOF", "EOF", True),
+        ("it\\'s <<EOF", "EOF", True),
+        ("<<\\EOF", "EOF", True),
     ],
 )
 def test_heredoc_words(word: str, name: str, expand: bool) -> None:
@@ -138,7 +144,9 @@ def test_heredoc_words(word: str, name: str, expand: bool) -> None:
     assert (heredoc.name, heredoc.expand, heredoc.body) == (name, expand, "body\n")
 
 
-@pytest.mark.parametrize("word", ["'<<EOF'", "<<<EOF", "<EOF", "<<", "cmd<<EOF"])
+@pytest.mark.parametrize(
+    "word", ["'<<EOF'", "<<<EOF", "<EOF", "<<", "cmd<<EOF", "<< <<EOF", "$((1<<2))", "${x^^} <<EOF"]
+)
 def test_what_is_no_heredoc(word: str) -> None:
     run = only(f"RUN cat {word}")
     assert isinstance(run, Run)
@@ -196,6 +204,26 @@ def test_shells_are_lists() -> None:
     shell = only('SHELL ["/bin/bash", "-c"]')
     assert isinstance(shell, Shell)
     assert shell.words == ("/bin/bash", "-c")
+
+
+def test_exec_forms_have_no_heredocs() -> None:
+    for text in ('RUN ["cat", "<<EOF"]', 'COPY ["<<EOF", "/x"]', 'ONBUILD RUN ["<<EOF"]', "CMD cat <<EOF"):
+        assert getattr(only(text), "heredocs", ()) == ()
+
+
+names = st.text("abc_", min_size=1, max_size=5)
+values = st.text(st.characters(exclude_characters="\n\r", exclude_categories=("Cs",)), max_size=12)
+
+
+@given(st.lists(st.tuples(names, values), min_size=1, max_size=4), st.sampled_from(["ENV", "LABEL"]))
+def test_quoted_pairs_come_back(pairs: list[tuple[str, str]], keyword: str) -> None:
+    def quoted(value: str) -> str:
+        return "'" + value.replace("'", "'\\''") + "'"
+
+    text = " ".join(f"{name}={quoted(value)}" for name, value in pairs)
+    instruction = only(f"{keyword} {text}")
+    assert isinstance(instruction, Env | Label)
+    assert [(name, expand(value, {}).text) for name, value in instruction.pairs] == pairs
 
 
 lines = st.lists(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -45,6 +44,8 @@ def parse_mount(text: str, span: Span) -> Mount:
 
     All else is looked at when the stage is built, since BuildKit overlooks it in stages that are not.
     """
+    import csv
+
     try:
         rows = list(csv.reader([text], strict=True))
     except csv.Error as error:

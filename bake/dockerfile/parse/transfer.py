@@ -42,13 +42,14 @@ def _common(raw: Raw, flags: Flags) -> dict[str, Any]:
         message = f"{raw.keyword} requires at least two arguments, {count}. Destination could not be determined"
         raise raw.fail("missing-argument", message, f"{raw.keyword} SOURCE… DESTINATION")
     *sources, dest = words
-    if dest in raw.heredoc_words:
+    heredocs = frozenset(raw.heredoc_words)
+    if dest in heredocs:
         message = f"{raw.keyword} cannot accept a heredoc as a destination"
         raise raw.fail("heredoc-destination", message, span=raw.last(dest))
     return {
         "span": raw.span,
         "text": raw.text,
-        "sources": tuple(word for word in sources if word not in raw.heredoc_words),
+        "sources": tuple(word for word in sources if word not in heredocs),
         "dest": dest,
         "heredocs": _named(raw.heredocs),
         "chown": flags.text("chown"),
@@ -67,10 +68,17 @@ def _named(heredocs: tuple[Heredoc, ...]) -> tuple[Heredoc, ...]:
 def _joined(raw: Raw) -> list[str]:
     """The words, those of a heredoc with a blank in its word put together."""
     words = list(raw.words())
-    for heredoc in raw.heredoc_words:
+    found: list[str] = []
+    heredocs = iter(raw.heredoc_words)
+    heredoc = next(heredocs, "")
+    at = 0
+    while at < len(words):
         parts = heredoc.split()
-        for at in range(len(words) - len(parts) + 1):
-            if len(parts) > 1 and words[at : at + len(parts)] == parts:
-                words[at : at + len(parts)] = [heredoc]
-                break
-    return words
+        if parts and words[at : at + len(parts)] == parts:
+            found.append(heredoc)
+            heredoc = next(heredocs, "")
+            at += len(parts)
+        else:
+            found.append(words[at])
+            at += 1
+    return found
