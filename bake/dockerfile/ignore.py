@@ -17,15 +17,14 @@ def parse_patterns(text: str) -> tuple[str, ...]:
     """The cleaned patterns of an ignore file, in order. Raises ValueError with the line number for a bad one."""
     found: list[str] = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
-        pattern = "" if line.startswith("#") else line.strip()
-        if not pattern:
+        if line.startswith("#") or not line.strip():
             continue
-        exception, rest = _parted(pattern)
+        exception, rest = _parted(line)
         if rest != "/":
             rest = rest.removeprefix("/")
         pattern = f"!{rest}" if exception else rest
         try:
-            _check(_parted(pattern)[1])  # `/!a` has become an exception, as it does in moby
+            _check(_parted(pattern)[1])  # parted once more, as moby does: `/!a` has become an exception
         except ValueError as error:
             raise ValueError(f"line {number}: {error}") from None
         found.append(pattern)
@@ -39,7 +38,7 @@ class Matcher:
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        parted = [_parted(pattern) for pattern in map(str.strip, patterns) if pattern]
+        parted = [_parted(pattern) for pattern in patterns if pattern.strip()]
         for _, rest in parted:
             _check(rest)
         groups = [(sign, [rest for _, rest in group]) for sign, group in groupby(parted, key=lambda p: p[0])]
@@ -88,6 +87,7 @@ def _leading_names(pattern: str) -> list[Callable[[str], bool]]:
 
 def _parted(pattern: str) -> tuple[bool, str]:
     """Whether it is an exception, and the cleaned rest."""
+    pattern = pattern.strip()
     exception = pattern.startswith("!")
     rest = pattern[1:].strip() if exception else pattern
     return exception, clean(rest) if rest else ""
