@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bake.dockerfile.instructions import Arg, Dockerfile
-from bake.dockerfile.lint import Outside, lint
+from bake.dockerfile.lint import CHECK_ARG, Outside, lint
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform
 from bake.plan.compile import Compiler, Siblings, platforms_of
@@ -89,9 +89,14 @@ def _linted(built: Iterable[_Built]) -> Iterator[Diagnostic]:
     reached: dict[int, set[int]] = {}
     for one in built:
         reached.setdefault(id(one.recipe.dockerfile), set()).update(one.reached)
+    linted: set[object] = set()
     for one in built:
         dockerfile = one.recipe.dockerfile
         scope = one.recipe.global_scope
+        likeness = _likeness(one)
+        if likeness in linted:
+            continue
+        linted.add(likeness)
         outside = Outside(
             args=one.recipe.build_args,
             predefined={name: value for name, value in scope.items() if name.startswith(("TARGET", "BUILD"))},
@@ -100,6 +105,14 @@ def _linted(built: Iterable[_Built]) -> Iterator[Diagnostic]:
             reached=frozenset(reached[id(dockerfile)]),
         )
         yield from lint(dockerfile, outside)
+
+
+def _likeness(one: _Built) -> object:
+    """The same for two targets whose Dockerfile has the same findings: values matter where a FROM or `# check=` may."""
+    recipe = one.recipe
+    outer = {name for arg in recipe.dockerfile.args for name, _ in arg.pairs} | {CHECK_ARG}
+    values = frozenset((name, value if name in outer else "") for name, value in recipe.build_args.items())
+    return id(recipe.dockerfile), one.ignore, frozenset(recipe.contexts), recipe.platform, values
 
 
 def _ignored(recipe: Recipe) -> tuple[str, ...]:

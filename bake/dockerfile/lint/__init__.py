@@ -12,7 +12,7 @@ from bake.dockerfile.lint.rule import Finding, Rule
 from bake.dockerfile.lint.view import BaseFact, Outside, View, view_of
 from bake.errors import Diagnostic, Span, nearest
 
-__all__ = ["RULES", "BaseFact", "Outside", "lint"]
+__all__ = ["CHECK_ARG", "RULES", "BaseFact", "Outside", "lint"]
 
 CHECK_ARG = "BUILDKIT_DOCKERFILE_CHECK"
 """The build argument whose value replaces the directive's."""
