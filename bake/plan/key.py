@@ -108,11 +108,17 @@ def _keyed(mount: ExecMount) -> ExecMount:
     """A mount less what may change without a rerun: a cache's id, sharing and content, a bind's place in the source."""
     match mount:
         case CacheMount():
-            return CacheMount(mount.target, "", "shared", -1, "", mount.mode, mount.uid, mount.gid, mount.readonly)
+            named = "" if _is_default(mount) else "named"
+            return CacheMount(mount.target, named, "shared", -1, "", mount.mode, mount.uid, mount.gid, mount.readonly)
         case BindMount():
             return BindMount(mount.target, 0, "", mount.writable)
         case TmpfsMount() | SecretMount() | SshMount():
             return mount
+
+
+def _is_default(mount: CacheMount) -> bool:
+    """Whether a cache is shared under its target's name, in a namespace or not (reference/cache.md §3)."""
+    return mount.sharing == "shared" and (mount.id == mount.target or mount.id.endswith(f"/{mount.target}"))
 
 
 def _text(value: object) -> str:
