@@ -115,13 +115,15 @@ def _value(value: Any) -> Item:
         return _inline(value)
     if isinstance(value, list):
         return _list(value)
-    return tomlkit.item(value)
+    made: Item = tomlkit.item(value)
+    return made
 
 
 def _inline(value: Mapping[str, Any]) -> Item:
     """With a blank inside of the braces, as people write it."""
     pairs = (f"{_key(key).as_string()} = {_short(each).as_string()}" for key, each in value.items())
-    made: Item = tomlkit.value("{ " + ", ".join(pairs) + " }" if value else "{}")
+    made = tomlkit.value("{ " + ", ".join(pairs) + " }" if value else "{}")
+    assert isinstance(made, Item)
     return made
 
 

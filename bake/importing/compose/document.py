@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from typing import Any
+from warnings import catch_warnings, simplefilter
 
-from bake.errors import Source
+from bake.errors import Diagnostic, HostError, Source
 from bake.importing.hcl.convert import number_text
 from bake.importing.notes import fault
 
@@ -54,15 +55,22 @@ Node = Scalar | Sequence | Mapping
 
 def parse_yaml(source: Source) -> Node:
     """Raises InputError with a place: bad YAML, several documents, too much of it."""
-    from ruamel.yaml import YAML
-    from ruamel.yaml.error import MarkedYAMLError, YAMLError
-
+    try:
+        from ruamel.yaml import YAML
+        from ruamel.yaml.error import MarkedYAMLError, YAMLError
+    except ImportError:
+        hint = 'pip install "bake[import]"'
+        raise HostError(
+            Diagnostic("missing-package", "reading YAML needs the package ruamel.yaml", hint=hint)
+        ) from None
     if len(source.text) > _SIZE_LIMIT:
         message = f"the file is larger than {_SIZE_LIMIT // 1024 // 1024} MB, which no compose file is"
         raise fault(source, 0, message, code="file-too-large")
     _check_depth(source)
     try:
-        root = YAML(typ="safe", pure=True).compose(source.text)
+        with catch_warnings():
+            simplefilter("ignore")  # an anchor that is defined again; the later one counts
+            root = YAML(typ="safe", pure=True).compose(source.text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         raise fault(source, mark.index if mark is not None else 0, f"this is no YAML: {error.problem}") from None

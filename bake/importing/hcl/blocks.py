@@ -23,7 +23,7 @@ def _body(cursor: Cursor, end: str) -> Body:
     while True:
         cursor.comments.clear()
         cursor.blank_lines()
-        above = tuple(line for _, text in cursor.comments for line in comment_lines(text))
+        above = tuple(line for text in cursor.comments.values() for line in comment_lines(text))
         if cursor.at >= len(cursor.text) if not end else cursor.text.startswith(end, cursor.at):
             cursor.at += len(end)
             return Body(tuple(attributes), tuple(blocks), above)
@@ -38,21 +38,24 @@ def _body(cursor: Cursor, end: str) -> Body:
             blocks.append(_block(cursor, start, name, above))
             cursor.blank()
             if cursor.comments and not end:
-                beside = tuple(line for _, text in cursor.comments for line in comment_lines(text))
+                beside = tuple(line for text in cursor.comments.values() for line in comment_lines(text))
                 blocks[-1] = replace(blocks[-1], above=(*above, *beside))
 
 
 def _attribute(cursor: Cursor, start: int, name: str, above: tuple[str, ...], end: str) -> Attribute:
+    """Comments inside of the value come to stand above it."""
     cursor.at += 1
-    node = expression(cursor)
     cursor.comments.clear()
+    node = expression(cursor)
     cursor.blank()
-    beside = " ".join(line for _, text in cursor.comments for line in comment_lines(text))
+    found = [(at, line) for at, text in cursor.comments.items() for line in comment_lines(text)]
+    inside = tuple(line for at, line in found if "\n" in cursor.text[at : cursor.at])
+    beside = " ".join(line for at, line in found if "\n" not in cursor.text[at : cursor.at])
     cursor.comments.clear()
     at_end = cursor.at >= len(cursor.text) or cursor.text[cursor.at] == "\n"
     if not at_end and not (end and cursor.text.startswith(end, cursor.at)):
         raise cursor.fault(f"a new line must follow the value of `{name}`, not {cursor.shown()}")
-    return Attribute(name, start, node, above, beside)
+    return Attribute(name, start, node, (*above, *inside), beside)
 
 
 def _block(cursor: Cursor, start: int, name: str, above: tuple[str, ...]) -> Block:

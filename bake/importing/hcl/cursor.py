@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from bake.errors import InputError, Source
+from bake.importing.hcl.nodes import Node
 from bake.importing.notes import fault
 
 NAME = re.compile(r"[^\W\d][\w-]*")
@@ -18,13 +19,15 @@ DEPTH_LIMIT = 50
 
 
 class Cursor:
-    """`at`: offset of the next character. `comments` collects the comments met, as (offset, text)."""
+    """`at`: offset of the next character. `comments` collects the comments met, by offset. `read_text` reads a
+    quoted text where that is not as HCL writes it."""
 
     def __init__(self, source: Source, start: int = 0) -> None:
         self.source = source
         self.text = source.text
         self.at = start
-        self.comments: list[tuple[int, str]] = []
+        self.comments: dict[int, str] = {}
+        self.read_text: Callable[[Cursor, Callable[[Cursor], Node]], Node] | None = None
         self._brackets = 0
         self._depth = 0
 
@@ -49,7 +52,7 @@ class Cursor:
                     if self.text.startswith("/*", self.at):
                         raise self.fault("this comment has no end")
                     return
-                self.comments.append((self.at, match.group()))
+                self.comments[self.at] = match.group()
             self.at = match.end()
 
     def take(self, mark: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bake.importing.hcl.evaluate import Delayed, Known
+from bake.importing.hcl.bindings import Delayed, Known
 from bake.importing.hcl.lowering import Lowering, Piece
 from bake.importing.hcl.nodes import Node, Object
 from bake.spec.atoms import TEXT

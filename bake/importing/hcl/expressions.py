@@ -115,7 +115,7 @@ def _primary(cursor: Cursor) -> Node:
     cursor.blank()
     start, text = cursor.at, cursor.text
     if text.startswith('"', start):
-        return quoted(cursor, expression)
+        return (cursor.read_text or quoted)(cursor, expression)
     if text.startswith("<<", start):
         return heredoc(cursor, expression)
     if match := NUMBER.match(text, start):

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any
 
-from bake.errors import Source
+from bake.errors import InputError, Source
 from bake.importing.hcl.cursor import Cursor
 from bake.importing.hcl.expressions import expression
 from bake.importing.hcl.nodes import Attribute, Block, Body, Literal, Name, Node, Object, Tuple
+from bake.importing.hcl.texts import bare, quoted
 from bake.importing.notes import fault
 
 _BLOCKS = ("variable", "group", "target", "function")
 _COMMENT = "//"
+_TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.S)
 
 
 def parse_json(source: Source) -> Body:
@@ -24,6 +29,7 @@ def parse_json(source: Source) -> Body:
     except (RecursionError, ValueError):
         pass  # the expression parser has a limit of its own, and says where it is reached
     cursor = Cursor(source, 1 if source.text.startswith("\ufeff") else 0)
+    cursor.read_text = _text
     with cursor.brackets():
         node = expression(cursor)
     if not isinstance(node, Object):
@@ -76,6 +82,36 @@ def _body(source: Source, node: Object, type_: str) -> Body:
         else:
             attributes.append(Attribute(name, key.at, value, above))
     return Body(tuple(attributes), tuple(blocks))
+
+
+def _text(cursor: Cursor, parse: Callable[[Cursor], Node]) -> Node:
+    """Decoded first, and then it is a template. If that is another text, all of it has the place of the whole."""
+    match = _TEXT.match(cursor.text, cursor.at)
+    if match is None:
+        raise cursor.fault("this text has no end")
+    if "\\" not in match.group():
+        return quoted(cursor, parse)
+    start, cursor.at = cursor.at, match.end()
+    try:
+        decoded = json.loads(match.group())
+        decoded.encode()
+    except (json.JSONDecodeError, UnicodeEncodeError):
+        raise cursor.fault("this is no text of JSON", start) from None
+    try:
+        node: Node = _placed(bare(Cursor(Source(cursor.source.name, decoded)), parse), start)
+        return node
+    except InputError as error:
+        raise cursor.fault(error.diagnostics[0].message, start) from None
+
+
+def _placed(value: Any, at: int) -> Any:
+    """The node with the offset `at` in it and all below."""
+    if isinstance(value, tuple):
+        return tuple(_placed(each, at) for each in value)
+    if not is_dataclass(value) or isinstance(value, type):
+        return value
+    inner = {each.name: _placed(getattr(value, each.name), at) for each in fields(value)}
+    return type(value)(**{**inner, "at": at})
 
 
 def _names(node: Node) -> Node:

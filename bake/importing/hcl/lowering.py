@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from bake.errors import InputError
+from bake.importing.hcl.bindings import Delayed, Env, Known
 from bake.importing.hcl.convert import Mismatch, Value, to_bool, to_text
-from bake.importing.hcl.evaluate import Delayed, Env, Evaluator, Known
+from bake.importing.hcl.evaluate import Evaluator
 from bake.importing.hcl.nodes import Call, Conditional, For, Name, Node, Object, Template, Tuple
 from bake.importing.hcl.symbolic import Symbols, escape
 from bake.importing.notes import Notes, Unsupported, fault

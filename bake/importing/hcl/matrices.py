@@ -10,9 +10,9 @@ from typing import Any
 
 from bake.errors import InputError
 from bake.importing.draft import Item, Table
+from bake.importing.hcl.bindings import Axis, Env, Known, NeedsAxis
 from bake.importing.hcl.convert import Mismatch, Value, to_text
 from bake.importing.hcl.definitions import attributes
-from bake.importing.hcl.evaluate import Axis, Env, Known, NeedsAxis
 from bake.importing.hcl.nodes import Attribute, Block
 from bake.importing.hcl.symbolic import escape
 from bake.importing.hcl.targets import Imported, TargetReader

@@ -6,8 +6,9 @@ import re
 from collections.abc import Callable, Mapping
 
 from bake.errors import InputError
+from bake.importing.hcl.bindings import Axis, Delayed, Env, Known, NeedsAxis
 from bake.importing.hcl.convert import Mismatch, to_text
-from bake.importing.hcl.evaluate import Axis, Delayed, Env, Evaluator, Known, NeedsAxis
+from bake.importing.hcl.evaluate import Evaluator
 from bake.importing.hcl.nodes import Binary, Call, Conditional, Literal, Name, Node, Template
 
 _SAFE = re.compile(r"[A-Za-z0-9._:@=,+ -]*")

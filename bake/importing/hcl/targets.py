@@ -7,9 +7,9 @@ from typing import Any
 
 from bake.errors import Diagnostic, InputError, nearest
 from bake.importing.draft import Item, Table
+from bake.importing.hcl.bindings import Env
 from bake.importing.hcl.definitions import attributes
 from bake.importing.hcl.entries import entry
-from bake.importing.hcl.evaluate import Env
 from bake.importing.hcl.lowering import Lowering
 from bake.importing.hcl.nodes import Attribute, Block
 from bake.importing.keys import APPENDED, CARRIED, DROPPED, STRUCTURE

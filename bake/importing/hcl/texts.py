@@ -30,6 +30,14 @@ def quoted(cursor: Cursor, parse: Parse) -> Node:
     return _template(start, pieces)
 
 
+def bare(cursor: Cursor, parse: Parse) -> Node:
+    """All of the cursor's text as a template."""
+    pieces, word = _Reader(cursor, parse, len(cursor.text), is_quoted=False).pieces()
+    if word:
+        raise cursor.fault(f"`%{{{word}}}` closes nothing")
+    return _template(0, pieces)
+
+
 def heredoc(cursor: Cursor, parse: Parse) -> Node:
     """`<<WORD` or `<<-WORD` with its lines."""
     start = cursor.at
