@@ -22,8 +22,8 @@ class Source:
 
     def line(self, number: int) -> str:
         """The line with that 1-based number, without its end; "" outside of the text."""
-        lines = self.text.splitlines()
-        return lines[number - 1] if 0 < number <= len(lines) else ""
+        lines = self.text.split("\n")  # as positions count: a form feed ends no line
+        return lines[number - 1].rstrip("\r") if 0 < number <= len(lines) else ""
 
     def span(self, start: int, end: int | None = None) -> Span:
         """The span of the half-open offset range `[start, end)` in characters (`end` None: one character)."""

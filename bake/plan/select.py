@@ -67,6 +67,15 @@ def select(tree: Tree, action: CopyAction) -> tuple[Root, ...]:
     return tuple(_root(tree, path, exclude) for path in paths)
 
 
+def check_patterns(action: CopyAction) -> None:
+    """Raises ValueError for a malformed wildcard or `--exclude`, whatever the tree will hold."""
+    source, pattern = split_parents(action.source) if action.parents else (action.source, "")
+    for part in source.split("/"):
+        if has_wildcard(part):
+            matches(part, "")
+    Matcher((*action.exclude, *((pattern,) if pattern else ())))
+
+
 def digest_roots(roots: Iterable[Root], named: bool) -> str:
     """The content of a selection; the names of the roots count only when wildcards chose them (`named`)."""
     return digest_of((f"{root.name if named else ''}\0{item.to}", item.entry) for root in roots for item in root.items)

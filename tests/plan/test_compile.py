@@ -196,6 +196,9 @@ def test_proxies_reach_the_step_but_not_its_identity() -> None:
         ("FROM $NOTHING\n", "should not be blank", 1),
         ("FROM UPPER\n", "failed to parse stage name", 1),
         ("FROM scratch\nUSER a\nEXPOSE x\n", "invalid containerPort", 3),
+        ("FROM scratch\nCOPY [a /x\n", "syntax error in pattern", 2),
+        ("FROM scratch\nCOPY --exclude=[ . /x\n", "syntax error in pattern", 2),
+        ("FROM scratch\nCOPY --parents a/./[ /x\n", "syntax error in pattern", 2),
     ],
 )
 def test_mistakes_are_named_with_their_line(dockerfile: str, message: str, line: int) -> None:

@@ -9,6 +9,7 @@ from bake.dockerfile.instructions import Add, Copy, Heredoc, Transfer
 from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
 from bake.plan.lower.stage import StageBuilder
+from bake.plan.select import check_patterns
 from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
 from bake.words import WordError, expand_heredoc
 
@@ -103,6 +104,10 @@ def _lower(
         if step is not None
     ]  # fmt: skip
     for action in actions:
+        try:
+            check_patterns(action)
+        except ValueError as error:
+            raise InputError(Diagnostic("bad-pattern", str(error), span, "escape it with a backslash")) from None
         stage.world.reads(inputs.steps[action.input], action)
     if instruction.heredocs:
         files = graph.add(WriteOp(tuple(_written(stage, heredoc, instruction) for heredoc in instruction.heredocs)))
