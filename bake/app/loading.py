@@ -74,12 +74,17 @@ def find(directory: str, file: str | None) -> Path:
 
 def read(path: Path) -> Spec:
     """The file at `path` with all that it includes."""
+    return read_all(path)[0]
+
+
+def read_all(path: Path) -> tuple[Spec, tuple[str, ...]]:
+    """As `read`, and the absolute paths of the files that were read."""
     texts: dict[str, Source] = {}
     matches: dict[FileGlob, Sequence[str]] = {}
     while True:
         result = load_spec(str(path), texts, matches)
         if isinstance(result, Spec):
-            return result
+            return result, tuple(texts)
         _answer(result, path.parent, texts, matches)
 
 
