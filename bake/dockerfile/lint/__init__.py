@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from bake.dockerfile.instructions import Dockerfile
-from bake.dockerfile.lint import casing, descriptions, instructions, paths, stages, variables
+from bake.dockerfile.lint import casing, descriptions, instructions, order, paths, stages, variables
 from bake.dockerfile.lint.checks import Checks, parse_checks
 from bake.dockerfile.lint.rule import Finding, Rule
 from bake.dockerfile.lint.view import BaseFact, Outside, View, view_of
@@ -59,6 +59,7 @@ _RULES = (
          "name the container's port alone"),
     Rule("UnusedStage", "unused-stage", stages.unused_stage,
          "remove it, or build it: a target with `target = \"…\"`"),
+    Rule("CopyBeforeInstall", "copy-before-install", order.copy_before_install, "move the RUN above this line"),
 )  # fmt: skip
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}
 

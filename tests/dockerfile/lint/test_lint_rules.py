@@ -179,6 +179,12 @@ FINDS = [
         "Defined protocol '80/TCP' in EXPOSE instruction should be lowercase",
     ),
     (
+        "CopyBeforeInstall",
+        "FROM alpine\nCOPY . /app\nRUN set -e; apk add --no-cache curl && make -C /app",
+        "COPY . /app",
+        "Packages are installed again whenever any file of the context changes, by the RUN in line 3",
+    ),
+    (
         "ExposeInvalidFormat",
         "FROM scratch\nEXPOSE 90 127.0.0.1:80:80",
         "127.0.0.1:80:80",
@@ -224,6 +230,12 @@ QUIET = [
     ("ExposeInvalidFormat", "FROM scratch\nEXPOSE 80-90/udp"),
     ("InvalidDefinitionDescription", "# words\nARG A=1\nFROM scratch"),
     ("CopyIgnoredFile", "FROM scratch\nCOPY a /"),
+    ("CopyBeforeInstall", "FROM alpine\nRUN apk add curl\nCOPY . /app"),
+    ("CopyBeforeInstall", "FROM alpine\nCOPY apk.list /\nRUN apk add curl"),
+    ("CopyBeforeInstall", "FROM alpine\nCOPY . /app\nRUN apk add $(cat list)"),
+    ("CopyBeforeInstall", "FROM debian\nCOPY . .\nRUN apt-get install -y ./a.deb"),
+    ("CopyBeforeInstall", "FROM debian\nCOPY . .\nRUN apt-get install -y /tmp/x && echo install"),
+    ("CopyBeforeInstall", "FROM debian AS a\nCOPY . .\nFROM debian\nRUN apt-get update && apt-get install -y curl"),
     ("UnusedStage", "FROM scratch AS a\nFROM scratch"),
 ]
 
@@ -239,7 +251,7 @@ PLATFORMS = Outside(predefined={"TARGETARCH": "amd64", "TARGETPLATFORM": "linux/
 def test_every_rule_of_the_peer_is_there_and_tested() -> None:
     known = {rule for rule, *_ in FINDS} | {rule for rule, _ in QUIET} | {"InvalidBaseImagePlatform"}
     assert known == set(RULES)
-    assert len(RULES) == 22 + 1  # unused-stage is our own
+    assert len(RULES) == 22 + 2  # UnusedStage and CopyBeforeInstall are our own
 
 
 @pytest.mark.parametrize(
