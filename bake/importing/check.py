@@ -27,7 +27,7 @@ def checked(draft: Draft, notes: Notes) -> str:
     found: tuple[Diagnostic, ...] = ()
     for _ in range(_ROUNDS):
         text = write(draft)
-        found = tuple(each for each in _findings(text, _empty(draft)) if each.code not in _CONFLICTS)
+        found = _lasting(text, draft)
         if not found:
             _tell_rest(draft, text, notes)
             return text
@@ -41,6 +41,15 @@ def checked(draft: Draft, notes: Notes) -> str:
 def _empty(draft: Draft) -> dict[str, str]:
     """A value for each variable that has none: what is wrong without one need not be wrong with it."""
     return {name: _VALUE for name, table in draft.variables.items() if table.value("default") in (None, "")}
+
+
+def _lasting(text: str, draft: Draft) -> tuple[Diagnostic, ...]:
+    """What is wrong whether the variables without a value have one or not."""
+    found = tuple(each for each in _findings(text, {}) if each.code not in _CONFLICTS)
+    if not found:
+        return ()
+    with_values = {_path(text, each) for each in _findings(text, _empty(draft))}
+    return tuple(each for each in found if _path(text, each) in with_values)
 
 
 def _findings(text: str, variables: Mapping[str, str], names: tuple[str, ...] = ("all",)) -> tuple[Diagnostic, ...]:

@@ -333,3 +333,34 @@ COPY --from=src / /
     )
     assert found.notes == []
     assert "dockerfile-inline = '''\nFROM base\n" in found.text
+
+
+UNSET = """
+variable "GO" { default = null }
+variable "MULTI" { default = "" }
+variable "OUT" { default = "" }
+target "a" {
+  args = {
+    GO = GO
+    V = GO == null ? "none" : GO
+  }
+  target = OUT
+  output = [OUT]
+  platforms = MULTI != "" ? ["linux/amd64", "linux/arm64"] : []
+  cache-from = [OUT == "" ? "" : "type=local,src=${OUT}"]
+}
+"""
+
+
+def test_what_is_unset_is_as_if_it_were_not_there(bring: Import) -> None:
+    found = bring(UNSET)
+    assert found.print() == {"a": {"args": {"V": "none"}}}
+    both = found.print("--var", "MULTI=1", "--var", "OUT=out", "--var", "GO=1.21")["a"]
+    assert both == {
+        "args": {"V": "1.21"},
+        "cache-from": [{"src": "out", "type": "local"}],
+        "output": [{"dest": "out", "type": "local"}],
+        "platforms": ["linux/amd64", "linux/arm64"],
+        "target": "out",
+    }
+    assert found.codes == ["7 null-value"]

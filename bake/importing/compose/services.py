@@ -10,6 +10,8 @@ from bake.importing.compose.document import Node, Scalar, Sequence
 from bake.importing.compose.reader import Reader
 from bake.importing.draft import Table
 from bake.importing.hcl.entries import comma_form
+from bake.spec.entry_tables import ATTEST
+from bake.spec.keys import TARGET_KEYS
 
 
 class Service:
@@ -140,7 +142,7 @@ class Service:
         if text in ("true", "false"):
             entry |= {"disabled": True} if text == "false" else {}
         else:
-            more = comma_form(text)
+            more = comma_form(text, ATTEST)
             if not isinstance(more, dict):
                 self._left_out(f"build.{kind}", at)
                 return
@@ -156,7 +158,10 @@ def _text(key: str) -> Work:
 
 
 def _list(key: str) -> Work:
-    return lambda self, node, at: self.put(key, [comma_form(each) for each in self.reader.texts(node) if each], at)
+    entry = TARGET_KEYS[key].atom.entry
+    return lambda self, node, at: self.put(
+        key, [comma_form(each, entry) for each in self.reader.texts(node) if each], at
+    )
 
 
 def _names(key: str) -> Work:
@@ -179,15 +184,17 @@ def _more(key: str) -> Work:
 
 
 def _more_entries(key: str) -> Work:
+    entry = TARGET_KEYS[key].atom.entry
+
     def work(self: Service, node: Node, at: int) -> None:
         found: list[Any] = []
         for each in node.items if isinstance(node, Sequence) else ():
             if isinstance(each, YamlMapping):
                 found.append({name: value or "" for name, value in self.reader.table(each).items()})
             else:
-                found.append(comma_form(self.reader.text(each)))
+                found.append(comma_form(self.reader.text(each), entry))
         if not isinstance(node, Sequence):
-            found = [comma_form(each) for each in self.reader.words(node)]
+            found = [comma_form(each, entry) for each in self.reader.words(node)]
         self.add(key, found, at)
 
     return work

@@ -7,7 +7,8 @@ from typing import Any
 from bake.importing.hcl.bindings import Delayed, Known
 from bake.importing.hcl.lowering import Lowering, Piece
 from bake.importing.hcl.nodes import Node, Object
-from bake.spec.atoms import TEXT
+from bake.spec.atoms import FLAG, TEXT
+from bake.spec.entries import Entry
 from bake.spec.keys import Key
 
 
@@ -27,10 +28,10 @@ def entry(lowering: Lowering, piece: Piece, key: Key, at: Node) -> Any:
             if value is not None
         }
     text = lowering.piece(piece, key.atom, key.name, at)
-    return comma_form(text) if isinstance(text, str) else text
+    return comma_form(text, key.atom.entry) if isinstance(text, str) else text
 
 
-def comma_form(text: str) -> Any:
+def comma_form(text: str, entry: Entry | None) -> Any:
     """`type=local,dest=x` as a table, when each field is plain; else the text itself."""
     fields = [part.partition("=") for part in text.split(",")]
     names = [name.strip() for name, _, _ in fields]
@@ -42,7 +43,13 @@ def comma_form(text: str) -> Any:
         return text
     if text.count("${") and any(value.count("${") != value.count("}") for _, _, value in fields):
         return text
-    return {name: value for name, (_, _, value) in zip(names, fields, strict=True)}
+    return {name: _flag(entry, name, value) for name, (_, _, value) in zip(names, fields, strict=True)}
+
+
+def _flag(entry: Entry | None, name: str, value: str) -> str | bool:
+    """`true` and `false` as such, where the field is a flag."""
+    field = entry.field(name) if entry is not None else None
+    return value == "true" if field is not None and field.atom is FLAG and value in ("true", "false") else value
 
 
 def _field(lowering: Lowering, value: Piece, key: Key, name: str, at: Node) -> Any:

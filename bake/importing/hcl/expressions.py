@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from bake.importing.hcl.cursor import NUMBER, Cursor
 from bake.importing.hcl.nodes import (
     Binary,
@@ -19,14 +21,9 @@ from bake.importing.hcl.nodes import (
 )  # fmt: skip
 from bake.importing.hcl.texts import heredoc, quoted
 
-_LEVELS: tuple[tuple[str, ...], ...] = (
-    ("||",),
-    ("&&",),
-    ("==", "!="),
-    ("<=", ">=", "<", ">"),
-    ("+", "-"),
-    ("*", "/", "%"),
-)
+_PRECEDENCE = (("||",), ("&&",), ("==", "!="), ("<", ">", "<=", ">="), ("+", "-"), ("*", "/", "%"))
+_LEVELS = {sign: level for level, signs in enumerate(_PRECEDENCE) for sign in signs}
+_OPERATOR = re.compile(r"\|\||&&|[=!<>]=|[-<>+*/%]")
 _WORDS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _CHAIN_LIMIT = 50
 EACH = "*"
@@ -46,23 +43,18 @@ def expression(cursor: Cursor) -> Node:
 
 
 def _binary(cursor: Cursor, level: int) -> Node:
-    if level == len(_LEVELS):
-        return _unary(cursor)
-    left = _binary(cursor, level + 1)
+    """Operators that bind at least as strongly as `level`."""
+    left = _unary(cursor)
     for _ in range(_CHAIN_LIMIT):
-        sign = next((each for each in _LEVELS[level] if _is_operator(cursor, each)), None)
-        if sign is None:
+        start = cursor.at
+        cursor.blank()
+        match = _OPERATOR.match(cursor.text, cursor.at)
+        if match is None or _LEVELS[match.group()] < level:
+            cursor.at = start
             return left
-        left = Binary(left.at, sign, left, _binary(cursor, level + 1))
+        cursor.at = match.end()
+        left = Binary(left.at, match.group(), left, _binary(cursor, _LEVELS[match.group()] + 1))
     raise cursor.fault(f"more than {_CHAIN_LIMIT} operators in a row")
-
-
-def _is_operator(cursor: Cursor, sign: str) -> bool:
-    start = cursor.at
-    if cursor.take(sign) and not (sign in "<>" and cursor.text.startswith("=", cursor.at)):
-        return True
-    cursor.at = start
-    return False
 
 
 def _unary(cursor: Cursor) -> Node:

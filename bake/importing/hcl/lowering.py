@@ -6,13 +6,14 @@ A fixed value is what the expression gives with the defaults of the variables; a
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 from bake.errors import InputError
 from bake.importing.hcl.bindings import Delayed, Env, Known
 from bake.importing.hcl.convert import Mismatch, Value, to_bool, to_text
 from bake.importing.hcl.evaluate import Evaluator
-from bake.importing.hcl.nodes import Call, Conditional, For, Name, Node, Object, Template, Tuple
+from bake.importing.hcl.nodes import Call, Conditional, For, Literal, Name, Node, Object, Template, Tuple
 from bake.importing.hcl.symbolic import Symbols, escape
 from bake.importing.notes import Notes, Unsupported, fault
 from bake.spec.atoms import FLAG, INTEGER, LIMIT, Atom
@@ -34,6 +35,10 @@ class Lowering:
         """A single value; None for null. Raises InputError, NeedsAxis, Unsupported."""
         known = self.symbols.known(node, env)
         if known is None:
+            if self.symbols.is_nullable(node, env) and not atom.drops_empty:
+                message = f"`{key}` is left out: its variable is null by default, so the peer does not pass it"
+                self.notes.add("null-value", node.at, message, "give it with --set, or the variable a default")
+                return None
             text = self.symbols.text(node, env)
             if text is not None:
                 return text
@@ -75,6 +80,10 @@ class Lowering:
         inner = self._through(node, env)
         if inner is not None:
             yield from self.elements(inner.node, inner.env, key)
+        elif isinstance(node, Conditional) and isinstance(node.yes, Tuple) and isinstance(node.no, Tuple):
+            nothing = Literal(node.at, "")  # an element that is empty is dropped from its list
+            yield from (Delayed(replace(node, yes=each, no=nothing), env) for each in node.yes.items)
+            yield from (Delayed(replace(node, yes=nothing, no=each), env) for each in node.no.items)
         elif isinstance(node, Tuple):
             yield from (Delayed(each, env) for each in node.items)
         elif isinstance(node, Call) and node.name == "concat" and not node.spread:

@@ -22,9 +22,11 @@ def escape(text: str) -> str:
 
 
 class Symbols:
-    """`live`: HCL name → name in bake.toml, of the variables that bake.toml declares."""
+    """`live`: HCL name → name in bake.toml, of the variables that bake.toml declares; `nullable`: those of the latter
+    that are null by default, which bake.toml cannot say."""
 
     def __init__(self, evaluator: Evaluator, live: Mapping[str, str]) -> None:
+        self.nullable: set[str] = set()
         self.evaluator = evaluator
         self.live = live
 
@@ -49,6 +51,10 @@ class Symbols:
             return escape(to_text(known.value)) if known is not None else None
         except Mismatch:
             return None
+
+    def is_nullable(self, node: Node, env: Env) -> bool:
+        """Whether it is a variable, and nothing else, that is null by default."""
+        return self.reference(node, env) in self.nullable
 
     def reference(self, node: Node, env: Env) -> str | None:
         """The name in bake.toml, for a node that is a variable or an axis and nothing else."""
@@ -114,7 +120,7 @@ def _asks_if_set(self: Symbols, node: Node, env: Env) -> tuple[str, bool] | None
         return None
     for one, other in (sides, sides[::-1]):
         name = self.reference(one, env)
-        if name is not None and isinstance(other, Literal) and other.value == "":
+        if name is not None and isinstance(other, Literal) and other.value in ("", None):
             return name, is_set
     return None
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from bake.errors import Diagnostic, InputError, nearest
 from bake.importing.draft import Item, Table
-from bake.importing.hcl.bindings import Env
+from bake.importing.hcl.bindings import Delayed, Env
 from bake.importing.hcl.definitions import attributes
 from bake.importing.hcl.entries import entry
 from bake.importing.hcl.lowering import Lowering
@@ -130,6 +130,8 @@ class TargetReader:
                 self.notes.add("not-evaluated", problem.at, message, problem.hint)
                 continue
             if value is None:
+                if isinstance(piece, Delayed) and self.lowering.symbols.is_nullable(piece.node, piece.env):
+                    continue
                 self.notes.add("null-value", at, f"`{key.name}.{name}` is null, which is as if it were not there")
                 continue
             if key.name == "contexts":

@@ -45,6 +45,8 @@ def _name_all(lowering: Lowering, live: dict[str, str]) -> None:
             continue
         if not isinstance(value, list | dict) and name not in BUILT_IN:
             live[name] = _name(name)
+            if value is None:
+                lowering.symbols.nullable.add(live[name])
 
 
 def _variable(
@@ -58,10 +60,6 @@ def _variable(
     default = keys.get("default")
     if not _declare(lowering, live, draft, errors, name, table, default.node if default else None):
         return
-    if "type" in keys and default is None:
-        lowering.notes.add(
-            "null-variable", block.at, f"`{name}` is null to the peer when it is not set, here it is empty"
-        )
     table.put("env", name)
     if "description" in keys:
         lowering.evaluator.start()
