@@ -93,6 +93,8 @@ def _lower(
     mode = stage.word(instruction.chmod, span) if instruction.chmod else ""
     _check_mode(mode, instruction)
     link = instruction.link and not mode
+    if link:
+        _check_linked(owner, instruction)
     graph = stage.world.graph
     inputs = _Inputs(graph.add(ScratchOp()) if link else stage.step)
     actions = [
@@ -122,6 +124,14 @@ def _lower(
         return
     made = graph.add(op, tuple(inputs.steps), str(stage.platform), uncached=stage.uncached)
     stage.layer(MergeOp(), (stage.step, made), instruction, label, created_by, worker=made)
+
+
+def _check_linked(owner: str, instruction: Transfer) -> None:
+    """BuildKit fails on names too, only with a number: `invalid user index: -1`."""
+    if any(part and part != "root" and not part.isdecimal() for part in owner.split(":")):
+        message = f"--link cannot look up --chown={owner}: its layer starts from nothing, so there is no /etc/passwd"
+        hint = "use numbers, or leave out --link"
+        raise InputError(Diagnostic("bad-owner", message, instruction.span, hint))
 
 
 def _check_mode(mode: str, instruction: Transfer) -> None:
