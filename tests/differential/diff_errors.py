@@ -13,7 +13,7 @@ CLASSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("stage-name", r"invalid name for build stage", ("bad-stage-name",)),
     ("blank-base", r"base name \(.*\) should not be blank", ("blank-base",)),
     ("platform", r"failed to parse platform", ("bad-platform",)),
-    ("flag", r"Unknown flag|Duplicate flag", ("bad-flag",)),
+    ("flag", r"Unknown flag|Duplicate flag|Missing a value on flag", ("bad-flag",)),
     ("shell-json", r"SHELL requires the arguments to be in JSON form", ("shell-json",)),
     ("arguments", r"requires (at least|exactly)|must have two arguments", ("missing-argument",)),
     ("json-strings", r"must be comprised of strings only", ("json-strings",)),
@@ -21,7 +21,7 @@ CLASSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("expansion", r"failed to process", ("bad-substitution",)),
     ("secret", r"secret .* not found", ("missing-secret",)),
     ("not-found", r'"/.*" not found', ("missing-source",)),
-    ("copy", r"non-directory|not a directory", ("bad-copy",)),
+    ("copy", r"non-directory|not a directory|cannot replace to directory", ("bad-copy",)),
     ("remote-copy", r"source can't be a URL for COPY", ("copy-remote",)),
     ("stage-index", r"invalid stage index", ("bad-stage-index",)),
     ("cycle", r"circular dependency", ("stage-cycle",)),
@@ -35,7 +35,10 @@ CLASSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("onbuild", r"ONBUILD", ("bad-onbuild",)),
     ("escape", r"invalid escape token", ("bad-escape",)),
     ("directive", r"only one .* parser directive", ("repeated-directive",)),
-    ("mount", r"unsupported mount type|unexpected key|invalid mount target", ("bad-mount",)),
+    ("ignore-pattern", r"invalid excludepatterns", ("bad-ignore-pattern",)),
+    ("mount", r"unsupported (mount type|sharing)|unexpected key|both source and id", ("bad-mount",)),
+    ("mount", r"invalid (mount target|field|value|cache sharing|secret mount)", ("bad-mount",)),
+    ("reference", r"invalid reference format", ("bad-reference",)),
 )
 
 
