@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import replace
 
 from bake.app.loading import find, read, request
 from bake.app.options import Options
 from bake.app.session import Session
-from bake.errors import Diagnostic, InputError
+from bake.errors import Diagnostic, InputError, Source
 from bake.gather.scan import read_texts
 from bake.plan.check import check_targets
 from bake.plan.facts import Facts, Needs
 from bake.spec.report import Report
 from bake.spec.resolve import Resolved
 from bake.spec.resolve import check as check_spec
+from bake.spec.workspace import Spec
 
 
 def check(options: Options) -> tuple[Diagnostic, ...]:
@@ -37,9 +39,20 @@ def _check(session: Session, report: Report) -> None:
     while True:
         found = check_targets(list(resolved.targets.values()), resolved, facts, session.platform)
         if not isinstance(found, Needs):
-            report.extend(found)
+            report.extend(_from_here(diagnostic, spec) for diagnostic in found)
             return
         facts = replace(facts, texts={**facts.texts, **_texts(found.texts, report)})
+
+
+def _from_here(diagnostic: Diagnostic, spec: Spec) -> Diagnostic:
+    """With the name of its Dockerfile as it is from the working directory, as those of the spec's files are."""
+    span = diagnostic.span
+    if span is None or span.source.name in {member.file.source.name for member in spec.members}:
+        return diagnostic
+    path = os.path.join(spec.directory, span.source.name)
+    if not os.path.isfile(path):  # the text stands in the spec itself
+        return diagnostic
+    return replace(diagnostic, span=replace(span, source=Source(os.path.relpath(path), span.source.text)))
 
 
 def _texts(paths: Iterable[str], report: Report) -> dict[str, str | None]:

@@ -243,7 +243,8 @@ class Recipe:
         return _parsed(self._shown(path), text)
 
     def _shown(self, path: str) -> str:
-        shown = relpath(path, self.target.root)
+        """From the workspace's directory: the name of an included file's target tells where that file is."""
+        shown = join(self.target.name.rpartition(":")[0], relpath(path, self.target.root))
         return path if shown.startswith("../..") else shown
 
     # Global ARGs (dockerfile.md §5)

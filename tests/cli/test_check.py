@@ -144,6 +144,31 @@ def test_without_a_spec_and_with_bad_bytes(check: Call) -> None:
     assert check({"bake.toml": "x = "}, "--profile", "nope")[0] == 2
 
 
+def test_files_of_a_workspace_are_told_apart(check: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when their Dockerfiles say the same; from wherever bake is called."""
+    files = {"bake.toml": 'include = ["services/*/bake.toml"]\n'}
+    for name in ("a", "b"):
+        files |= {f"services/{name}/bake.toml": f"[target.{name}]\ncontxt = '.'\n"}
+        files |= {f"services/{name}/Dockerfile": "FROM scratch AS Up\n"}
+    assert codes(check, files)[1] == snapshot(
+        [
+            "services/a/bake.toml:2 unknown-key",
+            "services/b/bake.toml:2 unknown-key",
+            "services/a/Dockerfile:1 stage-name-casing",
+            "services/b/Dockerfile:1 stage-name-casing",
+        ]
+    )
+    monkeypatch.chdir("services/a")
+    assert codes(check, {}, "-f", "../../bake.toml")[1] == snapshot(
+        [
+            "bake.toml:2 unknown-key",
+            "../b/bake.toml:2 unknown-key",
+            "Dockerfile:1 stage-name-casing",
+            "../b/Dockerfile:1 stage-name-casing",
+        ]
+    )
+
+
 def test_sarif_names_the_rules(check: Call) -> None:
     files = {"bake.toml": SPEC, "app/Dockerfile": "FROM scratch\nCMD a\n"}
     code, out, err = check(files, "--format", "sarif")
