@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from inline_snapshot import snapshot
 
+from bake.app.checking import check as work
+from bake.app.options import Options
 from bake.cli import main
 
 Call = Callable[..., tuple[int, str, str]]
@@ -167,6 +169,11 @@ def test_files_of_a_workspace_are_told_apart(check: Call, monkeypatch: pytest.Mo
             "../b/Dockerfile:1 stage-name-casing",
         ]
     )
+
+
+def test_the_walkthrough_has_no_errors() -> None:
+    found = work(Options(directory=str(Path(__file__).parents[2]), environment={"PATH": "/usr/bin:/bin"}))
+    assert [d for d in found if d.severity == "error"] == []
 
 
 def test_sarif_names_the_rules(check: Call) -> None:
