@@ -79,7 +79,7 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
         finally:
             end = run.finished()
             fold.event(end)
-            for warning in remember(session.store, loaded.root, options.names, started, fold.report()):
+            for warning in remember(session.store, loaded.root, options.names, started, fold.report(), run.errors):
                 emit(found(warning))
             on_event(end)
         return BuildResult(fold.report(), tuple(run.errors))

@@ -113,8 +113,8 @@ def _explained(records: Records, runs: Sequence[Past], at: int, steps: tuple[Ste
 def _hit(records: Records, runs: Sequence[Past], step: StepReport) -> Hit | None:
     """`runs`: the one explained and those before it."""
     record = records.last_record(_slot(step))
-    if record is None:
-        return None
+    if record is None or record.created > runs[0].started + runs[0].report.duration_s:
+        return None  # nothing is known, or another run has had this slot since
     hit = Hit(record.created, round(record.duration, 4))
     for past in runs[1:]:
         if past.started <= record.created <= past.started + past.report.duration_s + 1:

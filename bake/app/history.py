@@ -15,6 +15,7 @@ from bake.app.options import Options
 from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
 from bake.events import Report
+from bake.render.diagnostics import info_of
 from bake.render.report import encode
 from bake.store import DiskStore
 from bake.store.history import Run
@@ -42,10 +43,19 @@ class Past:
     report: Report
 
 
-def remember(store: DiskStore, root: str, names: Iterable[str], started: float, report: Report) -> list[Diagnostic]:
-    """Keeps the report; that this cannot be done is worth a warning, and never a lost build."""
+def remember(
+    store: DiskStore,
+    root: str,
+    names: Iterable[str],
+    started: float,
+    report: Report,
+    errors: Iterable[BakeError] = (),
+) -> list[Diagnostic]:
+    """Keeps the report and what made it fail; that this cannot be done is worth a warning, and never a lost build."""
+    told = dict.fromkeys([*report.diagnostics, *(info_of(d) for error in errors for d in error.diagnostics)])
+    whole = msgspec.structs.replace(report, diagnostics=tuple(told))
     try:
-        store.runs.add(started, report.outcome, encode(_Kept(root, tuple(names), report)))
+        store.runs.add(started, report.outcome, encode(_Kept(root, tuple(names), whole)))
     except (BakeError, OSError) as error:
         return [Diagnostic("not-remembered", f"this run is missing in bake history: {error}", severity="warning")]
     return []

@@ -37,8 +37,10 @@ def history(run: int | None, last: int, everywhere: bool, as_json: bool, **flags
 
 def _one(wanted: Any, number: int, as_json: bool) -> None:
     from bake.app.history import past_run
+    from bake.render.diagnostics import render_info
     from bake.render.history import events_of, run_json, when
     from bake.render.plain import PlainRenderer
+    from bake.render.style import style_for
 
     past = past_run(wanted, number)
     if as_json:
@@ -49,3 +51,6 @@ def _one(wanted: Any, number: int, as_json: bool) -> None:
     for event in events_of(past.report):
         renderer.event(event)
     renderer.close()
+    for found in past.report.diagnostics:
+        if found.severity == "error":
+            click.echo("\n" + render_info(found, style_for(sys.stdout, os.environ)), nl=False)

@@ -51,7 +51,18 @@ def test_a_failed_run_is_told_with_its_step(line: Call) -> None:
     code, out, _ = line("history 2")
     assert code == 0
     assert "[base 0 2] RUN false  FAILED" in out
-    assert out.splitlines()[-1].startswith("failed after ")
+    assert "\nfailed after " in out
+
+
+def test_what_made_a_run_fail_is_kept_with_it(line: Call) -> None:
+    Path("main.py").unlink()
+    code, printed, _ = line("app --progress quiet --json")
+    assert code == 1
+    kept = json.loads(line("history 1 --json")[1])
+    assert {name: kept[name] for name in json.loads(printed)} == json.loads(printed)
+    assert [found["code"] for found in kept["diagnostics"]] == ["missing-source"]
+    out = line("history 1")[1]
+    assert out.count("error[missing-source]") == 1 and " --> app:dockerfile-inline:4:1\n" in out
 
 
 def test_an_unknown_run(line: Call) -> None:
