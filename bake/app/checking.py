@@ -10,9 +10,11 @@ from bake.app.loading import find, read, request
 from bake.app.options import Options
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError, Source
-from bake.gather.scan import read_texts
+from bake.gather.scan import names, read_texts
 from bake.plan.check import check_targets
 from bake.plan.facts import Facts, Needs
+from bake.plan.step import LocalOp
+from bake.plan.tree import Tree
 from bake.spec.report import Report
 from bake.spec.resolve import Resolved
 from bake.spec.resolve import check as check_spec
@@ -41,7 +43,11 @@ def _check(session: Session, report: Report) -> None:
         if not isinstance(found, Needs):
             report.extend(_from_here(diagnostic, spec) for diagnostic in found)
             return
-        facts = replace(facts, texts={**facts.texts, **_texts(found.texts, report)})
+        facts = replace(
+            facts,
+            texts={**facts.texts, **_texts(found.texts, report)},
+            trees={**facts.trees, **_trees(found.trees, report)},
+        )
 
 
 def _from_here(diagnostic: Diagnostic, spec: Spec) -> Diagnostic:
@@ -64,4 +70,16 @@ def _texts(paths: Iterable[str], report: Report) -> dict[str, str | None]:
         except InputError as error:
             report.extend(error.diagnostics)
             found[path] = None
+    return found
+
+
+def _trees(contexts: Iterable[LocalOp], report: Report) -> dict[LocalOp, Tree]:
+    """What the contexts hold, unread; one that is not there is a finding, and counts as empty."""
+    found: dict[LocalOp, Tree] = {}
+    for context in contexts:
+        try:
+            found[context] = names(context)
+        except InputError as error:
+            report.extend(error.diagnostics)
+            found[context] = {}
     return found

@@ -31,12 +31,16 @@ _KINDS: dict[int, Kind] = {
 def scan(op: LocalOp, actions: Iterable[CopyAction], files: Files) -> Tree:
     """The tree of a context, with digests for the files that `actions` take. Raises InputError for a missing root."""
     started = time.time_ns()
-    root = Path(op.root)
-    if not root.is_dir():
+    tree = names(op)
+    return _with_digests(op.root, tree, _wanted(tree, actions), files, started)
+
+
+def names(op: LocalOp) -> Tree:
+    """The tree of a context without any digest. Raises InputError for a missing root."""
+    if not Path(op.root).is_dir():
         message = f"the context {op.root} is not a directory"
         raise InputError(Diagnostic("no-context", message, hint="check `context` and `contexts`"))
-    tree = ordered(_walk(op.root, Matcher(op.ignore) if op.ignore else None))
-    return _with_digests(op.root, tree, _wanted(tree, actions), files, started)
+    return ordered(_walk(op.root, Matcher(op.ignore) if op.ignore else None))
 
 
 def _walk(root: str, matcher: Matcher | None) -> dict[str, Entry]:

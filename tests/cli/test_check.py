@@ -49,7 +49,7 @@ def test_nothing_to_find(check: Call) -> None:
 
 
 def test_text_shows_the_place(check: Call) -> None:
-    files = {"bake.toml": SPEC, "app/Dockerfile": "FROM scratch AS Build\nCOPY a /\n"}
+    files = {"bake.toml": SPEC, "app/Dockerfile": "FROM scratch AS Build\nCOPY a /\n", "app/a": ""}
     assert check(files) == snapshot(
         (
             0,
@@ -101,6 +101,7 @@ COPY --from=nope$x / /
                 "bad/Dockerfile:3 missing-argument",
                 "inline:dockerfile-inline:2 from-variable",
                 "app/Dockerfile:1 unused-stage",
+                "app/Dockerfile:4 missing-source",
                 "app/Dockerfile:4 copy-ignored-file",
                 "app/Dockerfile:4 undefined-var",
             ],

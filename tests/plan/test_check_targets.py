@@ -13,6 +13,7 @@ from bake.errors import Diagnostic
 from bake.oci.platform import parse_platform
 from bake.plan.check import check_targets
 from bake.plan.facts import Facts, Needs
+from bake.plan.tree import Entry
 from bake.spec.request import Request
 from bake.spec.resolve import Resolved
 from bake.spec.workspace import spec_of
@@ -31,8 +32,12 @@ def diagnostics(spec: str, files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
         result = check_targets(list(resolved.targets.values()), resolved, facts, HOST)
         if not isinstance(result, Needs):
             return result
-        assert not (result.trees or result.urls or result.gits or result.images)
-        facts = replace(facts, texts={**facts.texts, **{path: files.get(path) for path in result.texts}})
+        assert not (result.urls or result.gits or result.images)
+        facts = replace(
+            facts,
+            texts={**facts.texts, **{path: files.get(path) for path in result.texts}},
+            trees={**facts.trees, **{op: {"a.log": Entry("f")} for op in result.trees}},
+        )
     raise AssertionError("asks without end")
 
 
@@ -83,6 +88,11 @@ contexts = { files = "other" }
 def test_the_ignore_file_that_counts(ignore: dict[str, str], code: bool) -> None:
     files = {"/w/Dockerfile": "FROM scratch\nCOPY a.log /\n", **ignore}
     assert found("[target.app]\n", files) == ["Dockerfile:2:6: copy-ignored-file"] * code
+
+
+def test_sources_that_are_not_there() -> None:
+    files = {"/w/Dockerfile": "FROM scratch AS a\nCOPY a.log *.txt /\nCOPY --link b.log /\nFROM a\nCOPY --from=a b /\n"}
+    assert found("[target.app]\n", files) == ["Dockerfile:3:1: missing-source"]
 
 
 LINES = st.sampled_from(
