@@ -15,8 +15,6 @@ from bake.importing.keys import APPENDED, CARRIED
 from bake.importing.notes import Notes
 from bake.spec.linear import InheritanceError, linearise
 
-Parents = dict[str, list[str]]
-
 
 class Families:
     """All targets of an import with their parents as the peer names them; `settle` writes bake's keys."""
@@ -24,27 +22,29 @@ class Families:
     def __init__(self, tables: Mapping[str, Table], parents: Mapping[str, list[str]], notes: Notes) -> None:
         self.tables = tables
         self.notes = notes
-        self.parents: Parents = {name: [] for name in tables}
+        self.parents: dict[str, list[str]] = {name: [] for name in tables}
         self._orders: dict[str, tuple[str, ...]] = {}
-        self._winners: dict[str, dict[tuple[str, str], str]] = {}
+        self._whole: dict[str, dict[str, Item]] = {}
         for name in tables:
             self._accept(name, parents.get(name, []))
 
     def settle(self) -> None:
-        """Rewrites `inherits` and the keys that depend on it, children before their parents change."""
-        written_out = [name for name in self.tables if self.parents[name] and not self._keeps(name)]
-        whole = {name: self._whole(name) for name in written_out}
+        """Rewrites `inherits` and the keys that depend on it."""
+        for name in self._parents_first():
+            self._whole[name] = self._resolved(name)
+            if self.parents[name] and not self._keeps(name):
+                self.tables[name].items = dict(self._whole[name])
+                self.parents[name] = []
+                self._orders[name] = (name,)
         several = {each for name in self.tables if len(self.parents[name]) > 1 for each in self._ancestors(name)}
         for name, table in self.tables.items():
-            if name in whole:
-                table.items = whole[name]
-            elif self.parents[name]:
+            if self.parents[name]:
                 table.items["inherits"].value = self.parents[name][::-1]
             else:
                 table.items.pop("inherits", None)
-            if name not in whole and (self.parents[name] or name in several):
+            if self.parents[name] or name in several:
                 _extend(table)
-            self._unset(table, name in whole or not self.parents[name])
+            _unset(table, is_root=not self.parents[name])
 
     def _accept(self, name: str, wanted: list[str]) -> None:
         at = self._at(name)
@@ -72,6 +72,26 @@ class Families:
                 todo += self.parents[each]
         return found
 
+    def _parents_first(self) -> list[str]:
+        found: dict[str, None] = {}
+        stack = list(self.tables)[::-1]
+        while stack:
+            waiting = [each for each in self.parents[stack[-1]] if each not in found]
+            if waiting:
+                stack += waiting
+            else:
+                found[stack.pop()] = None
+        return list(found)
+
+    def _resolved(self, name: str) -> dict[str, Item]:
+        """All keys of a target, its own and the inherited ones, by the peer's rule."""
+        found: dict[str, Item] = {}
+        for each in self.parents[name]:
+            _lay(found, self._whole[each])
+        own = {key: item for key, item in self.tables[name].items.items() if key != "inherits"}
+        _lay(found, own)
+        return {key: found[key] for key in (*own, *found)}
+
     def _keeps(self, name: str) -> bool:
         """Whether bake's order gives what the peer's gives; why not is noted."""
         try:
@@ -80,11 +100,11 @@ class Families:
             message = f"`{name}` is written out with all that it inherits: bake has no order for its parents"
             self.notes.add("written-out", self._at(name), message)
             return False
-        ours: dict[tuple[str, str], str] = {}
+        ours: dict[tuple[str, str], Any] = {}
         for each in reversed(order):
-            ours.update(self._says(each))
-        theirs = self._winner(name)
-        other = sorted({".".join(filter(None, place)) for place, who in theirs.items() if ours.get(place) != who})
+            ours.update(_values(self.tables[each].items))
+        theirs = _values(self._whole[name])
+        other = sorted({".".join(filter(None, place)) for place, value in theirs.items() if ours.get(place) != value})
         if not other:
             return True
         shown = ", ".join(f"`{each}`" for each in other)
@@ -92,44 +112,39 @@ class Families:
         self.notes.add("diamond", self._at(name), message)
         return False
 
-    def _says(self, name: str) -> dict[tuple[str, str], str]:
-        found: dict[tuple[str, str], str] = {}
-        for key, item in self.tables[name].items.items():
-            if isinstance(item.value, dict) and key in CARRIED:
-                found.update({(key, each): name for each in item.value})
-            elif key in CARRIED and key not in APPENDED:
-                found[key, ""] = name
-        return found
 
-    def _winner(self, name: str) -> dict[tuple[str, str], str]:
-        """Who has the last word on each key, by the peer's rule."""
-        if name not in self._winners:
-            found: dict[tuple[str, str], str] = {}
-            for each in self.parents[name]:
-                found.update(self._winner(each))
-            self._winners[name] = {**found, **self._says(name)}
-        return self._winners[name]
+def _values(items: Mapping[str, Item]) -> dict[tuple[str, str], Any]:
+    """What replaces, by key and name, elements with an identity too; that others are appended in another order is the
+    same to a build."""
+    found: dict[tuple[str, str], Any] = {}
+    for key, item in items.items():
+        if isinstance(item.value, dict) and key in CARRIED:
+            found.update({(key, name): value for name, value in item.value.items()})
+        elif key in CARRIED and key not in APPENDED:
+            found[key, ""] = item.value
+        elif key in APPENDED:
+            found.update({(key, _identity(key, element)): element for element in item.value})
+    return found
 
-    def _whole(self, name: str) -> dict[str, Item]:
-        """All keys of a target, its own and the inherited ones, by the peer's rule."""
-        found: dict[str, Item] = {}
-        for each in self.parents[name]:
-            _lay(found, self._whole(each))
-        own = {key: item for key, item in self.tables[name].items.items() if key != "inherits"}
-        _lay(found, own)
-        return {key: found[key] for key in (*own, *found)}
 
-    def _unset(self, table: Table, is_root: bool) -> None:
-        """A context that is "" takes an inherited one away."""
-        item = table.items.get("contexts")
-        if item is None:
-            return
-        gone = [name for name, value in item.value.items() if value == ""]
-        item.value = {name: value for name, value in item.value.items() if value != ""}
-        if gone and not is_root:
-            table.put("unset", [f"contexts.{name}" for name in gone], item.at)
-        if not item.value:
-            del table.items["contexts"]
+def _identity(key: str, element: Any) -> str:
+    entry = CARRIED[key].atom.entry
+    if isinstance(element, dict) and entry is not None and entry.identity:
+        return str([element.get(name) for name in entry.identity])
+    return str(element)
+
+
+def _unset(table: Table, *, is_root: bool) -> None:
+    """A context that is "" takes an inherited one away."""
+    item = table.items.get("contexts")
+    if item is None:
+        return
+    gone = [name for name, value in item.value.items() if value == ""]
+    item.value = {name: value for name, value in item.value.items() if value != ""}
+    if gone and not is_root:
+        table.put("unset", [f"contexts.{name}" for name in gone], item.at)
+    if not item.value:
+        del table.items["contexts"]
 
 
 def _lay(below: dict[str, Item], above: Mapping[str, Item]) -> None:
@@ -139,7 +154,8 @@ def _lay(below: dict[str, Item], above: Mapping[str, Item]) -> None:
         if earlier is not None and isinstance(value, dict):
             value = {**earlier.value, **value}
         elif earlier is not None and key in APPENDED:
-            value = [*(each for each in earlier.value if each not in value), *value]
+            known = {_identity(key, each) for each in value}
+            value = [*(each for each in earlier.value if _identity(key, each) not in known), *value]
         below[key] = Item(value, item.at, item.above, item.beside)
 
 

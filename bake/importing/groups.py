@@ -16,7 +16,8 @@ def settle_groups(draft: Draft, targets: Container[str], notes: Notes) -> None:
     for name, new in renamed.items():
         why = "`all` always means every target" if name == _ALL else "a target is called so too"
         notes.add("renamed", draft.groups[name].at, f"group `{name}` is called `{new}` in bake.toml: {why}")
-    groups = {renamed.get(name, name): table for name, table in draft.groups.items()}
+    in_order = sorted(draft.groups.items(), key=lambda each: each[1].at)
+    groups = {renamed.get(name, name): table for name, table in in_order}
     for name, table in groups.items():
         item = table.items["targets"]
         kept = []

@@ -63,7 +63,8 @@ class Evaluator:
         try:
             yield self.reads
         finally:
-            self.reads = {**outer, **self.reads}
+            outer.update(self.reads)
+            self.reads = outer
 
     def bind(self, function: Function, call: Call, env: Env) -> Env:
         """The names that the result of a user's function sees."""
@@ -139,7 +140,9 @@ class Evaluator:
                     value = self.value(default.node) if default is not None else (None if typed else "")
             finally:
                 self._open.pop()
-            self._known[name] = value, reads | ({name: None} if variable is not None else {})
+            if variable is not None and not isinstance(value, list | dict):
+                reads[name] = None  # lists and objects stay as they are, which is told once, where they are declared
+            self._known[name] = value, reads
         value, met = self._known[name]
         self.reads.update(met)
         return value

@@ -96,9 +96,7 @@ def _declare(
         value = lowering.evaluator.named(name, table.at)
         if isinstance(value, list | dict):
             what = "a list" if isinstance(value, list) else "an object"
-            message = (
-                f"`{name}` is {what}; bake.toml has single values only, so what uses it is written as a fixed value"
-            )
+            message = f"`{name}` is {what}; bake.toml has single values only, so it is put in place where it is used"
             lowering.notes.add("compound-variable", at, message)
             return False
         default = _default(lowering, node, value, name)
