@@ -15,10 +15,10 @@ from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform
 from bake.plan.compile import Compiler, Siblings, platforms_of
 from bake.plan.facts import Facts, Needs
+from bake.plan.reads import large_contexts, missing_sources
 from bake.plan.recipe import Open, Recipe
-from bake.plan.select import SourceMissing, select
 from bake.plan.stages import find_target, reachable
-from bake.plan.step import CopyOp, LocalOp
+from bake.plan.step import LocalOp
 from bake.plan.unknown import UnknownImages
 from bake.spec.target import Target
 from bake.words import WordError, expand
@@ -57,25 +57,12 @@ def check_targets(
     if compiler.needs.texts or compiler.needs.trees:
         return compiler.needs
     found += compiler.warnings
-    found += _missing(compiler)
+    found += missing_sources(compiler.graph, facts.trees)
+    places = {one.recipe.root: one.target.span("context") for one in built}
+    found += large_contexts(compiler.graph, facts.trees, places)
     found += _linted(built)
     found += _unused_args(built)
     return tuple(dict.fromkeys(found))
-
-
-def _missing(compiler: Compiler) -> Iterator[Diagnostic]:
-    """Sources of COPY and ADD that are not in their context. Warnings: something may make them before the build."""
-    for id_, step in compiler.graph.steps.items():
-        for action in step.op.actions if isinstance(step.op, CopyOp) else ():
-            source = compiler.graph.steps[step.inputs[action.input]].op
-            if not isinstance(source, LocalOp):
-                continue
-            try:
-                select(compiler.facts.trees[source], action)
-            except SourceMissing as missing:
-                span = next((origin.span for origin in compiler.graph.origins.get(id_, ())), None)
-                hint = "check the path, relative to the context, and the ignore file"
-                yield Diagnostic("missing-source", str(missing), span, hint, "warning")
 
 
 def _certain(diagnostic: Diagnostic) -> bool:

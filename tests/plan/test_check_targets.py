@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,9 @@ def found(spec: str, files: Mapping[str, str]) -> list[str]:
     return [f"{d.span}: {d.code}" for d in diagnostics(spec, files)]
 
 
-def diagnostics(spec: str, files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
+def diagnostics(
+    spec: str, files: Mapping[str, str], tree: Mapping[str, Entry] = MappingProxyType({"a.log": Entry("f")})
+) -> tuple[Diagnostic, ...]:
     resolved = Resolved(spec_of(spec, directory="/w"), Request(("all",)))
     facts = Facts()
     for _ in range(5):
@@ -36,7 +39,7 @@ def diagnostics(spec: str, files: Mapping[str, str]) -> tuple[Diagnostic, ...]:
         facts = replace(
             facts,
             texts={**facts.texts, **{path: files.get(path) for path in result.texts}},
-            trees={**facts.trees, **{op: {"a.log": Entry("f")} for op in result.trees}},
+            trees={**facts.trees, **dict.fromkeys(result.trees, tree)},
         )
     raise AssertionError("asks without end")
 
@@ -93,6 +96,21 @@ def test_the_ignore_file_that_counts(ignore: dict[str, str], code: bool) -> None
 def test_sources_that_are_not_there() -> None:
     files = {"/w/Dockerfile": "FROM scratch AS a\nCOPY a.log *.txt /\nCOPY --link b.log /\nFROM a\nCOPY --from=a b /\n"}
     assert found("[target.app]\n", files) == ["Dockerfile:3:1: missing-source"]
+
+
+@pytest.mark.parametrize(
+    ("copied", "told"),
+    [
+        ("COPY a.log /", ["the context has 2 files (200 MB), of which steps read 1 (0 MB)"]),
+        ("COPY . /", []),
+        ("RUN --mount=target=/src true\nCOPY a.log /", []),
+    ],
+)
+def test_contexts_that_are_mostly_not_read(copied: str, told: list[str]) -> None:
+    tree = {"a.log": Entry("f", size=9), "big": Entry("f", size=200_000_000)}
+    spec = "[target.app]\ncontext = 'x'\n"
+    found = diagnostics(spec, {"/w/x/Dockerfile": f"FROM scratch\n{copied}\n"}, tree)
+    assert [d.message for d in found if d.code == "large-context"] == told
 
 
 LINES = st.sampled_from(
