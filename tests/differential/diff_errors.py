@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 CLASSES: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("archive", r"Error processing tar file", ("bad-archive", "unsafe-archive")),
     ("run", r"executor failed running", ("step-failed",)),
     ("empty", r"file with no instructions|Dockerfile cannot be empty", ("empty-dockerfile",)),
     ("no-stages", r"no build stage|contains no stages", ("no-stages", "before-from")),
