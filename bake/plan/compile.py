@@ -48,6 +48,7 @@ class Compiler:
         self.edges: dict[str, dict[str, None]] = {}
         self.warnings: list[Diagnostic] = []
         self._done: dict[tuple[str, Platform], Lowered] = {}
+        self._unmade: dict[tuple[str, Platform], Open | InputError] = {}
         self._open: list[str] = []
 
     def lowered(self, target: Target, platform: Platform) -> Lowered:
@@ -55,6 +56,8 @@ class Compiler:
         key = (target.name, platform)
         if key in self._done:
             return self._done[key]
+        if key in self._unmade:
+            raise self._unmade[key].with_traceback(None)
         if target.name in self._open:
             circle = " → ".join([*self._open[self._open.index(target.name) :], target.name])
             message = f"targets build on each other in a circle: {circle}"
@@ -63,6 +66,9 @@ class Compiler:
         self._open.append(target.name)
         try:
             result = Recipe(self, target, platform).build()
+        except (Open, InputError) as reason:
+            self._unmade[key] = reason  # else each of its users would try again, and each of theirs twice as often
+            raise
         finally:
             self._open.pop()
         self._done[key] = result
