@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -68,6 +69,7 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
             on_event(event)
 
         refuse_options(options)
+        tell_notices(session, emit)
         started = time()
         loaded = load(session)
         for warning in refuse_keys(loaded.targets.values()):
@@ -83,6 +85,16 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
                 emit(found(warning))
             on_event(end)
         return BuildResult(fold.report(), tuple(run.errors))
+
+
+def tell_notices(session: Session, emit: Emit) -> None:
+    """Lets the registry client, which works in threads, say that it tries something again."""
+    loop = asyncio.get_running_loop()
+
+    def notice(line: str) -> None:
+        loop.call_soon_threadsafe(emit, found(Diagnostic("trying-again", line, severity="info")))
+
+    session.notice = notice
 
 
 def found(diagnostic: Diagnostic) -> DiagnosticFound:
@@ -252,11 +264,20 @@ class _Feeder:
         plan, states = self._run.planned.plan, self._drive.states
         rows = [(image, made) for image in images if (made := layer_states(plan, image, states)) is not None]
         try:
-            await self._delivery.send(job, rows)
             if self._run.session.options.publish == "eager":
-                await self._run.commit(self._delivery)
+                await self._at_once(job, rows)
+            else:
+                await self._delivery.send(job, rows)
         except BakeError as error:
             self._run.errors.append(error)
+
+    async def _at_once(self, job: Job, rows: list[tuple[Image, tuple[StateId, ...]]]) -> None:
+        alone = self._delivery.alone()
+        try:
+            await alone.send(job, rows)
+            await self._run.commit(alone)
+        finally:
+            self._delivery.absorb(alone)
 
 
 def layer_states(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> tuple[StateId, ...] | None:

@@ -40,6 +40,15 @@ class Delivery:
 
         return Publisher(self._registry(), self.documents.content, self._store.blobs, self._emit)
 
+    def alone(self) -> Delivery:
+        """A delivery of its own for one target, whose failure is no other's (`--publish=eager`)."""
+        return Delivery(self._store, self.documents, self._registry, self._emit)
+
+    def absorb(self, other: Delivery) -> None:
+        """Takes over what `other` has delivered."""
+        self.delivered |= other.delivered
+        self.published |= other.published
+
     async def send(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> None:
         """Makes a target's documents and puts everything but tags and files in place. Raises PublishError."""
         made = await self.documents.make(job, images)

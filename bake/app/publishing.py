@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from uuid import uuid4
 
-from bake.app.building import BuildResult, Emit
+from bake.app.building import BuildResult, Emit, tell_notices
 from bake.app.delivery import Delivery
 from bake.app.documents import Documents
 from bake.app.jobs import job_of
@@ -29,6 +29,7 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         on_event(event)
 
     with Session(options) as session:
+        tell_notices(session, emit)
         loaded = load(session)
         records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
         emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
