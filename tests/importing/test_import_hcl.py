@@ -364,3 +364,22 @@ def test_what_is_unset_is_as_if_it_were_not_there(bring: Import) -> None:
         "target": "out",
     }
     assert found.codes == ["7 null-value"]
+
+
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        ('"a ${~ 1 ~} b"', "a1b"),
+        ('"%{ if true }a%{ else }b%{ endif }"', "a"),
+        ('"%{ for x in [1, 2] ~} ${x} %{~ endfor }"', "12"),
+        ("<<E\n  a\n b\nE", "  a\n b\n"),
+        ("<<-E\n    a\n      b\n\n    c\n  E", "a\n  b\n\nc\n"),
+        ("<<E\n%{ for x in [1, 2] ~}\n  - ${x}\n%{ endfor ~}\nend\nE", "  - 1\n  - 2\nend\n"),
+        ("<<-E\n    %{ for x in [1, 2] ~}\n      - ${x}\n    %{ endfor ~}\n    end\n  E", "  - 1\n  - 2\nend\n"),
+        ("<<E\na\n%{~ if false }b%{ endif }c\nE", "ac\n"),
+        ('<<E\n"$${x}" %%{y} \\n $5 100%\nE', '"${x}" %{y} \\n $5 100%\n'),
+        (r'"\u00e9\U0001F600\t\"\\"', 'é😀\t"\\'),
+    ],
+)
+def test_texts(bring: Import, written: str, text: str) -> None:
+    assert bring(f'target "a" {{\n  args = {{ X = {written}\n  }}\n}}\n').print()["a"]["args"]["X"] == text

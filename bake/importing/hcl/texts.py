@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bake.errors import InputError
 from bake.importing.hcl.cursor import Cursor
@@ -12,7 +12,7 @@ from bake.importing.hcl.nodes import Call, Conditional, For, Literal, Node, Temp
 
 Parse = Callable[[Cursor], Node]
 _HEREDOC = re.compile(r"<<(-?)([^\W\d][\w-]*)[ \t\r]*\n")
-_PLAIN = {True: re.compile(r'[^"\\$%\n]+'), False: re.compile(r"[^$%]+")}
+_PLAIN = {True: re.compile(r'[^"\\$%\n]+'), False: re.compile(r"[^$%\n]*\n|[^$%\n]+")}
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", '"': '"', "\\": "\\", "/": "/", "b": "\b", "f": "\f"}
 _UNICODE = re.compile(r"u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})")
 _FOR_WORDS = ("else", "endif", "endfor")
@@ -48,11 +48,12 @@ def heredoc(cursor: Cursor, parse: Parse) -> Node:
     if end is None:
         raise cursor.fault(f"this text has no end: no line is `{match.group(2)}`", start)
     cursor.at = match.end()
-    pieces, word = _Reader(cursor, parse, end.start(), is_quoted=False).pieces()
+    margin = _margin(cursor.text[cursor.at : end.start()]) if match.group(1) else 0
+    pieces, word = _Reader(cursor, parse, end.start(), is_quoted=False, margin=margin).pieces()
     if word:
         raise cursor.fault(f"`%{{{word}}}` closes nothing", cursor.at)
     cursor.at = end.end()
-    return _template(start, _unindent(pieces) if match.group(1) else pieces)
+    return _template(start, pieces)
 
 
 def _template(start: int, pieces: list[Node]) -> Node:
@@ -70,24 +71,10 @@ def _template(start: int, pieces: list[Node]) -> Node:
     return Template(start, tuple(joined))
 
 
-def _unindent(pieces: list[Node]) -> list[Node]:
-    """Takes the smallest indentation from all lines; a piece that is no literal counts as text."""
-    marked = "".join(str(p.value) if isinstance(p, Literal) else "\0" for p in pieces)
-    lines = [line for line in marked.split("\n")[:-1] if line.strip()]
-    margin = min((len(line) - len(line.lstrip(" \t")) for line in lines), default=0)
-    if not margin:
-        return pieces
-    found: list[Node] = []
-    fresh = True
-    for piece in pieces:
-        if isinstance(piece, Literal):
-            text = re.sub(rf"(?<=\n)[ \t]{{1,{margin}}}", "", str(piece.value))
-            text = re.sub(rf"^[ \t]{{1,{margin}}}", "", text) if fresh else text
-            found.append(Literal(piece.at, text))
-        else:
-            found.append(piece)
-        fresh = False
-    return found
+def _margin(body: str) -> int:
+    """The smallest indentation of the lines that are not blank."""
+    lines = [line for line in body.split("\n") if line.strip()]
+    return min((len(line) - len(line.lstrip(" \t")) for line in lines), default=0)
 
 
 @dataclass
@@ -98,28 +85,55 @@ class _Reader:
     parse: Parse
     end: int
     is_quoted: bool
+    margin: int = 0
+    """Blanks that each line loses."""
+    trims: bool = False
+    """Whether `~` stood before, so that blanks are lost up to the end of the line."""
 
     def pieces(self) -> tuple[list[Node], str]:
         """The pieces and the word of the closing directive, "" when the text ended."""
-        cursor, trim = self.cursor, False
+        cursor = self.cursor
         found: list[Node] = []
         while cursor.at < self.end and not (self.is_quoted and cursor.text[cursor.at] in '"\n'):
+            self._skip_margin()
             start = cursor.at
             if cursor.text.startswith(("$${", "%%{"), start):
                 found.append(Literal(start, cursor.text[start + 1 : start + 3]))
                 cursor.at += 3
+                self.trims = False
             elif cursor.text.startswith("${", start):
-                trim = self._interpolation(found)
-                continue
+                self._interpolation(found)
             elif cursor.text.startswith("%{", start):
                 word = self._directive(found)
                 if word:
                     return found, word
-            else:
-                text = self._plain()
-                found.append(Literal(start, text.lstrip() if trim else text))
-            trim = False
+            elif cursor.at < self.end:
+                found.append(Literal(start, self._trimmed(self._plain())))
         return found, ""
+
+    def _skip_margin(self) -> None:
+        cursor = self.cursor
+        if self.margin and cursor.text[cursor.at - 1] == "\n":
+            line = cursor.text[cursor.at : min(cursor.at + self.margin, self.end)]
+            cursor.at += len(line) - len(line.lstrip(" \t"))
+
+    def _trimmed(self, text: str) -> str:
+        if not self.trims:
+            return text
+        self.trims = False
+        return text.lstrip() if self.is_quoted else re.sub(r"\A[ \t\r]*\n?", "", text)
+
+    def _trim_last(self, found: list[Node], at: int) -> None:
+        """`~` takes the blanks before it: those of its own line, or the end of the line before if there are none."""
+        indent = self.cursor.text[self.cursor.text.rfind("\n", 0, at) + 1 : at]
+        last = found[-1] if found else None
+        if not isinstance(last, Literal):
+            return
+        text = str(last.value)
+        if self.is_quoted or not indent or indent.strip():
+            found[-1] = Literal(last.at, text.rstrip())
+        elif not text.endswith("\n"):
+            found[-1] = Literal(last.at, text.rstrip(" \t"))
 
     def _plain(self) -> str:
         cursor = self.cursor
@@ -155,26 +169,26 @@ class _Reader:
         self.cursor.at = match.end()
         return 0x10000 + ((high - 0xD800) << 10) + (int(match.group(1), 16) - 0xDC00)
 
-    def _interpolation(self, found: list[Node]) -> bool:
+    def _interpolation(self, found: list[Node]) -> None:
+        cursor = self.cursor
+        self._open_mark(found)
+        with cursor.brackets():
+            found.append(self.parse(cursor))
+            self._close()
+
+    def _open_mark(self, found: list[Node]) -> None:
+        """Passes `${`, `%{` and a `~` behind it."""
         cursor = self.cursor
         cursor.at += 2
         if cursor.text.startswith("~", cursor.at):
             cursor.at += 1
-            _trim_last(found)
-        with cursor.brackets():
-            found.append(self.parse(cursor))
-            trim = cursor.take("~")
-            cursor.need("}", "an expression in `${`")
-        return trim
+            self._trim_last(found, cursor.at - 3)
 
     def _directive(self, found: list[Node]) -> str:
         """Reads `%{…}`; gives its word when it closes an outer one."""
         cursor = self.cursor
         start = cursor.at
-        cursor.at += 2
-        if cursor.text.startswith("~", cursor.at):
-            cursor.at += 1
-            _trim_last(found)
+        self._open_mark(found)
         with cursor.brackets():
             word = cursor.name() or ""
             if word in _FOR_WORDS:
@@ -188,13 +202,15 @@ class _Reader:
         return ""
 
     def _close(self) -> None:
-        self.cursor.take("~")
-        self.cursor.need("}", "a directive")
+        self.trims = self.cursor.take("~")
+        self.cursor.need("}", "an expression")
 
     def _inner(self, *words: str) -> tuple[Node, str]:
         start = self.cursor.at
         with self.cursor.brackets(False):
-            pieces, word = _Reader(self.cursor, self.parse, self.end, self.is_quoted).pieces()
+            inner = replace(self)
+            pieces, word = inner.pieces()
+        self.trims = inner.trims
         if word not in words:
             raise self._open(start, words)
         return _template(start, pieces), word
@@ -222,8 +238,3 @@ class _Reader:
         self._close()
         value, _ = self._inner("endfor")
         return Call(start, "join", (Literal(start, ""), For(start, tuple(names), source, None, value)))
-
-
-def _trim_last(found: list[Node]) -> None:
-    if found and isinstance(found[-1], Literal):
-        found[-1] = Literal(found[-1].at, str(found[-1].value).rstrip())
