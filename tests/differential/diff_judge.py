@@ -52,6 +52,8 @@ class Judge:
         self._process.terminate()
         self._process.wait(30)
         self._log.close()
+        if os.path.ismount(self._root / "data"):  # left by a daemon that has crashed
+            subprocess.run(["umount", "-l", str(self._root / "data")], check=False)
         shutil.rmtree(self._root, ignore_errors=True)
 
     def _docker(self, *words: str) -> subprocess.CompletedProcess[str]:
