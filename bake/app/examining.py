@@ -27,7 +27,7 @@ _LOW = 2_000_000_000
 """Bytes that a build of a usual image may well need."""
 _TRIAL_SECONDS = 90.0
 _OPTIONAL = (
-    ("import", ("hcl2", "ruamel.yaml"), "bake import"),
+    ("import", ("ruamel.yaml",), "bake import of YAML"),
     ("watch", ("watchfiles",), "bake watch"),
     ("buildkit", ("grpclib", "google.protobuf"), "--engine buildkit"),
 )
