@@ -160,7 +160,7 @@ class _Run:
             return path
 
         tasks = Tasks(plan, facts, blob, secrets.secret, secrets.ssh)
-        settings = Settings(session.jobs, session.options.keep_going, order_edges(plan))
+        settings = Settings(self.loaded.root, session.jobs, session.options.keep_going, order_edges(plan))
         drive = Drive(plan, store, Contents(facts, store.layers), session.engine, tasks, settings, self.emit)
         if delivery is not None:
             feeder = _Feeder(self, group, delivery, jobs, drive)

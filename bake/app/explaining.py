@@ -106,13 +106,13 @@ def _names_in(session: Session) -> Callable[[str], tuple[str, ...]]:
 def _explained(records: Records, runs: Sequence[Past], at: int, steps: tuple[StepReport, ...]) -> Explanation:
     past = runs[at]
     hits = {step.id: hit for step in steps if step.status == "cached" and (hit := _hit(records, runs[at:], step))}
-    parts = {step.id: records.last_parts(_slot(step)) or {} for step in steps} if len(steps) == 1 else {}
+    parts = {step.id: records.last_parts(_slot(past.root, step)) or {} for step in steps} if len(steps) == 1 else {}
     return Explanation(past.number, past.started, steps, hits, parts)
 
 
 def _hit(records: Records, runs: Sequence[Past], step: StepReport) -> Hit | None:
     """`runs`: the one explained and those before it."""
-    record = records.last_record(_slot(step))
+    record = records.last_record(_slot(runs[0].root, step))
     if record is None or record.created > runs[0].started + runs[0].report.duration_s:
         return None  # nothing is known, or another run has had this slot since
     hit = Hit(record.created, round(record.duration, 4))
@@ -124,8 +124,8 @@ def _hit(records: Records, runs: Sequence[Past], step: StepReport) -> Hit | None
     return hit
 
 
-def _slot(step: StepReport) -> str:
-    return Origin(step.targets[0], step.platform, step.stage, step.ordinal, step.instruction).slot
+def _slot(root: str, step: StepReport) -> str:
+    return Origin(step.targets[0], step.platform, step.stage, step.ordinal, step.instruction).slot(root)
 
 
 def _nothing(message: str) -> InputError:

@@ -37,7 +37,7 @@ async def plan(options: Options, on_event: Emit) -> Prediction:
         store = session.store
         tasks = Tasks(planned.plan, planned.facts, _no_blob, lambda *_: None, lambda *_: None)
         contents = Contents(planned.facts, store.layers)
-        settings = Settings(session.jobs, True, order_edges(planned.plan))
+        settings = Settings(loaded.root, session.jobs, True, order_edges(planned.plan))
         drive = Drive(planned.plan, store, contents, None, tasks, settings, lambda _event: None)
         solution = await drive.run()
         if solution.errors:

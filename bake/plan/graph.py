@@ -27,5 +27,5 @@ class Graph:
     def stands_for(self, step: StepId, origin: Origin) -> None:
         """Notes that `origin` is this step."""
         origins = self.origins.setdefault(step, [])
-        if all(origin.slot != known.slot for known in origins):
+        if all(origin.address != known.address for known in origins):
             origins.append(origin)

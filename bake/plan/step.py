@@ -245,7 +245,11 @@ class Origin:
     instruction: str
     span: Span | None = None
 
+    def slot(self, root: str) -> str:
+        """The step's stable address from run to run; `root` is the spec's directory, for many specs share a store."""
+        return "\n".join((root, *self.address))
+
     @property
-    def slot(self) -> str:
-        """The step's stable address from run to run."""
-        return f"{self.target}\n{self.platform}\n{self.stage}\n{self.ordinal}"
+    def address(self) -> tuple[str, str, str, str]:
+        """Its place within one spec."""
+        return self.target, self.platform, self.stage, str(self.ordinal)

@@ -42,8 +42,9 @@ Emit = Callable[[Event], None]
 
 @dataclass(frozen=True)
 class Settings:
-    """`jobs`: steps under way at once; `keep_going`: a failure stops only what depends on it."""
+    """`root`: see Origin.slot; `jobs`: steps at once; `keep_going`: a failure stops only what depends on it."""
 
+    root: str
     jobs: int = 4
     keep_going: bool = False
     after: Mapping[StepId, frozenset[StepId]] = field(default_factory=dict)
@@ -181,7 +182,9 @@ class Drive:
 
     def _why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
         origins = self.plan.origins.get(step.id, ())
-        last = next((p for o in origins if (p := self.store.records.last_parts(o.slot)) is not None), None)
+        last = next(
+            (p for o in origins if (p := self.store.records.last_parts(o.slot(self.settings.root))) is not None), None
+        )
 
         def now() -> dict[str, str]:
             parts.update(self._files(step))
@@ -221,7 +224,7 @@ class Drive:
 
     def _cost(self, step: StepId) -> float:
         origins = self.plan.origins.get(step, ())
-        known = self.store.records.last_duration(origins[0].slot) if origins else 0.0
+        known = self.store.records.last_duration(origins[0].slot(self.settings.root)) if origins else 0.0
         return known if known is not None else 1.0
 
     async def _run(self, missed: _Missed, engine: Engine) -> None:
@@ -326,7 +329,7 @@ class Drive:
         if self.engine is None:
             return
         slots = {
-            origin.slot: key
+            origin.slot(self.settings.root): key
             for step, key in self._keys.items()
             if step in self.states
             for origin in self.plan.origins.get(step, ())

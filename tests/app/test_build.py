@@ -237,3 +237,13 @@ def test_insecure_steps_need_an_entitlement(project: Project) -> None:
         project.build()
     project.write("bake.toml", inline(app=text) + 'entitlements = ["security.insecure"]\n')
     assert project.build().errors == ()
+
+
+def test_projects_that_share_a_store_keep_their_reasons_apart(tmp_path: Path) -> None:
+    one, two = Project(tmp_path / "one"), Project(tmp_path / "two")
+    two.store = one.store
+    one.write("bake.toml", inline(app="FROM scratch\nCOPY a /a"))
+    two.write("bake.toml", inline(app="FROM scratch\nCOPY a /b"))
+    for project in (one, two):
+        project.write("a", "a")
+        assert [why for why, _ in reasons(project.build().report.steps).values()] == ["never-built"]
