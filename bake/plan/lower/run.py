@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from posixpath import normpath
 from typing import Literal
 
 from bake.dockerfile import mounts as df
 from bake.dockerfile.instructions import Heredoc, Run
+from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
 from bake.plan.lower.stage import StageBuilder
 from bake.plan.step import (
@@ -105,7 +105,7 @@ def _mount(
         case df.BindMount():
             source = _source(stage, instruction, mount.from_)
             number = _number(inputs, source)
-            path = normpath("/" + mount.source)
+            path = clean("/" + mount.source)
             stage.world.reads(source, CopyAction(number, path, "/"))
             return BindMount(_target(stage, mount.target, instruction), number, path, not mount.readonly)
         case df.CacheMount():
@@ -114,7 +114,7 @@ def _mount(
                 number = _number(inputs, _source(stage, instruction, mount.from_))
             return CacheMount(
                 _target(stage, mount.target, instruction), mount.id, mount.sharing, number,
-                normpath("/" + mount.source), mount.mode, mount.uid, mount.gid, mount.readonly,
+                clean("/" + mount.source), mount.mode, mount.uid, mount.gid, mount.readonly,
             )  # fmt: skip
         case df.TmpfsMount():
             return TmpfsMount(_target(stage, mount.target, instruction), mount.size)
@@ -140,7 +140,7 @@ def _number(inputs: list[StepId], source: StepId) -> int:
 
 
 def _target(stage: StageBuilder, target: str, instruction: Run) -> str:
-    path = normpath(target if target.startswith("/") else f"{stage.workdir}/{target}")
+    path = clean(target if target.startswith("/") else f"{stage.workdir}/{target}")
     path = "/" + path.lstrip("/")
     if path == "/":
         raise InputError(Diagnostic("bad-mount", f'invalid mount target "{target}"', instruction.span))
