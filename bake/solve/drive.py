@@ -35,6 +35,7 @@ from bake.solve.contents import Contents, Unread
 from bake.solve.frontier import Frontier, critical_path
 from bake.solve.journal import Journal
 from bake.solve.results import Solution
+from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
 Emit = Callable[[Event], None]
@@ -88,6 +89,7 @@ class Drive:
             step.id: (*step.inputs, *settings.after.get(step.id, frozenset())) for step in plan.steps.values()
         }
         self._frontier = Frontier(self._inputs)
+        self._slots = Slots(plan, settings.root, store.records)
         self._keys: dict[StepId, str] = {}
         self._under_way: dict[str, list[Step]] = {}
         self._queue: list[tuple[float, int, _Missed]] = []
@@ -181,10 +183,7 @@ class Drive:
         return any(origin.ordinal == 1 for origin in self.plan.origins.get(step.id, ()))
 
     def _why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
-        origins = self.plan.origins.get(step.id, ())
-        last = next(
-            (p for o in origins if (p := self.store.records.last_parts(o.slot(self.settings.root))) is not None), None
-        )
+        last = self._slots.last_parts(step, parts)
 
         def now() -> dict[str, str]:
             parts.update(self._files(step))
@@ -223,8 +222,9 @@ class Drive:
         self._frontier.finish(step.id)
 
     def _cost(self, step: StepId) -> float:
-        origins = self.plan.origins.get(step, ())
-        known = self.store.records.last_duration(origins[0].slot(self.settings.root)) if origins else 0.0
+        if step not in self.plan.origins:
+            return 0.0
+        known = self._slots.last_duration(step)
         return known if known is not None else 1.0
 
     async def _run(self, missed: _Missed, engine: Engine) -> None:
@@ -328,13 +328,7 @@ class Drive:
         """Notes which key each slot had, so that the next miss there can be explained."""
         if self.engine is None:
             return
-        slots = {
-            origin.slot(self.settings.root): key
-            for step, key in self._keys.items()
-            if step in self.states
-            for origin in self.plan.origins.get(step, ())
-        }
-        self.store.records.visit(slots, {})
+        self._slots.visit({step: key for step, key in self._keys.items() if step in self.states})
 
 
 def _missing(step: Step, plan: Plan, error: SourceMissing) -> StepError:

@@ -247,3 +247,13 @@ def test_projects_that_share_a_store_keep_their_reasons_apart(tmp_path: Path) ->
     for project in (one, two):
         project.write("a", "a")
         assert [why for why, _ in reasons(project.build().report.steps).values()] == ["never-built"]
+
+
+def test_another_checkout_of_a_project_is_explained_by_the_first(tmp_path: Path) -> None:
+    one, two = Project(tmp_path / "one"), Project(tmp_path / "two")
+    two.store = one.store
+    for project, text in ((one, "1"), (two, "2")):
+        project.write("bake.toml", inline(app="FROM scratch\nCOPY a /a"))
+        project.write("a", text)
+    one.build()
+    assert list(reasons(two.build().report.steps).values()) == [("file", "a changed")]

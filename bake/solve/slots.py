@@ -1,0 +1,47 @@
+"""What the steps of a plan came to the last time: found by slot, for reasons and for the critical path.
+
+A slot belongs to the directory of its spec. A project built from another checkout on the same store is recognised by
+the step of the same name with the same instruction there, so that its first build is explained as well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from bake.plan.outcome import Plan
+from bake.plan.step import Step, StepId
+from bake.ports import Parts, Records
+
+_ANYWHERE = ""
+
+
+class Slots:
+    """The slots of one plan, whose spec stands in the directory `root`."""
+
+    def __init__(self, plan: Plan, root: str, records: Records) -> None:
+        self._plan = plan
+        self._root = root
+        self._records = records
+
+    def _of(self, step: StepId, root: str) -> Iterator[str]:
+        return (origin.slot(root) for origin in self._plan.origins.get(step, ()))
+
+    def last_parts(self, step: Step, now: Parts) -> Parts | None:
+        """The key parts of the step's last run, here, else in another checkout; None when there was none."""
+        here = next((p for slot in self._of(step.id, self._root) if (p := self._records.last_parts(slot))), None)
+        if here is not None:
+            return here
+        elsewhere = (self._records.last_parts(slot) for slot in self._of(step.id, _ANYWHERE))
+        return next((p for p in elsewhere if p and p.get("instruction") == now.get("instruction")), None)
+
+    def last_duration(self, step: StepId) -> float | None:
+        """Seconds that the step took when it last ran."""
+        slots = (slot for root in (self._root, _ANYWHERE) for slot in self._of(step, root))
+        return next((d for slot in slots if (d := self._records.last_duration(slot)) is not None), None)
+
+    def visit(self, keys: Mapping[StepId, str]) -> None:
+        """Notes the key that each step has had in this run."""
+        rows = {
+            slot: key for root in (_ANYWHERE, self._root) for step, key in keys.items() for slot in self._of(step, root)
+        }
+        self._records.visit(rows, {})
