@@ -38,6 +38,13 @@ def walk(built: Built, tmp_path: Path) -> Walkthrough:
     return copied
 
 
+@pytest.fixture
+def known(walk: Walkthrough) -> Walkthrough:
+    """The same after a build from there: what changed is told by what a project built last."""
+    walk.run("build", "cache", "run", "main")
+    return walk
+
+
 def plan_and_build(walk: Walkthrough, *arguments: str) -> list[dict[str, Any]]:
     """The steps of a build that does exactly what the plan before it said."""
     planned = statuses(walk.json("plan", *arguments, "--json")["steps"])
@@ -62,10 +69,10 @@ def test_touching_changes_nothing(walk: Walkthrough) -> None:
     assert {row["status"] for row in plan_and_build(walk, "all")} == {"cached"}
 
 
-def test_an_edit_runs_what_reads_it_and_says_why(walk: Walkthrough) -> None:
-    with (walk.top / "examples/cache/main.py").open("a") as file:
-        file.write(f"# edited in {walk.top}\n")
-    steps = plan_and_build(walk, "cache", "expose")
+def test_an_edit_runs_what_reads_it_and_says_why(known: Walkthrough) -> None:
+    with (known.top / "examples/cache/main.py").open("a") as file:
+        file.write(f"# edited in {known.top}\n")
+    steps = plan_and_build(known, "cache", "expose")
     assert step(steps, "cache", "RUN pip install")["status"] == "cached"
     copied = step(steps, "cache", "COPY main.py")
     assert copied["status"] == "run"
@@ -74,16 +81,16 @@ def test_an_edit_runs_what_reads_it_and_says_why(walk: Walkthrough) -> None:
     assert {row["status"] for row in steps if row is not copied} == {"cached"}
 
 
-def test_where_copy_comes_first_all_below_runs(walk: Walkthrough) -> None:
-    with (walk.top / "examples/run-pip/main.py").open("a") as file:
-        file.write(f"# edited in {walk.top}\n")
-    planned = walk.json("plan", "run", "--json")["steps"]
+def test_where_copy_comes_first_all_below_runs(known: Walkthrough) -> None:
+    with (known.top / "examples/run-pip/main.py").open("a") as file:
+        file.write(f"# edited in {known.top}\n")
+    planned = known.json("plan", "run", "--json")["steps"]
     assert step(planned, "run", "COPY main.py")["why"]["kind"] == "file"
     assert step(planned, "run", "RUN pip install")["status"] == "unknown"
 
 
-def test_a_changed_argument_runs_what_uses_it(walk: Walkthrough) -> None:
-    steps = walk.json("plan", "main[fastapi=0.115]", "--set", "main-*.args.FASTAPI=0.114", "--json")["steps"]
+def test_a_changed_argument_runs_what_uses_it(known: Walkthrough) -> None:
+    steps = known.json("plan", "main[fastapi=0.115]", "--set", "main-*.args.FASTAPI=0.114", "--json")["steps"]
     target = steps[-1]["targets"][0]
     assert step(steps, target, 'RUN pip install "uvicorn')["status"] == "cached"
     changed = step(steps, target, 'RUN pip install "fastapi')
