@@ -51,8 +51,11 @@ class Repository:
             return  # there was none
         with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
             for member in tar:
-                if member.isfile():
-                    tar.extract(member, into, filter="data")
+                content = tar.extractfile(member) if member.isfile() else None
+                if content is not None and ".." not in Path(member.name).parts:
+                    path = into / member.name.lstrip("/")
+                    path.parent.mkdir(parents=True, exist_ok=True)
+                    path.write_bytes(content.read())
 
     def _git(self, *args: str) -> bytes | None:
         """None when it fails."""
