@@ -111,9 +111,11 @@ def test_killed_bake_leaves_nothing_running(place: Path) -> None:
         command = f"trap '' TERM INT HUP; (setsid sleep {marker} &) ; sleep {marker}"
         process.stdin.write(json.dumps({"run": command}) + "\n")
         process.stdin.flush()
-        assert eventually(lambda: len(processes(f"sleep {marker}")) >= 2)
-        assert mounts(place)
-        process.kill()
+        try:
+            assert eventually(lambda: len(processes(f"sleep {marker}")) >= 2)
+            assert eventually(lambda: bool(mounts(place)))
+        finally:
+            process.kill()  # also when this fails: leaving the context waits for it
         assert eventually(lambda: not processes(f"sleep {marker}") and not mounts(place))
         assert not processes(str(place))
 
