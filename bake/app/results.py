@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from bake.oci.model import History, ImageConfig
-from bake.oci.platform import Platform, parse_platform
+from bake.oci.platform import parse_platform
 from bake.plan.outcome import HistoryLine, Image, LayerRef
 from bake.plan.step import StepId
 from bake.plan.tree import StateId
@@ -42,10 +42,6 @@ class Built(msgspec.Struct, frozen=True):
         )
         refs = tuple(LayerRef(StepId(str(number))) for number in range(len(self.states)))
         return Image(self.target, parse_platform(self.platform), StepId(""), self.config, refs, lines)
-
-    @property
-    def parsed_platform(self) -> Platform:
-        return parse_platform(self.platform)
 
 
 _VERBATIM = -2

@@ -5,7 +5,7 @@ Pure: the same targets and facts give the same plan on every machine. Errors of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -155,8 +155,3 @@ def _image(target: Target, platform: Platform, lowered: Lowered) -> Image:
         lowered.config, os=platform.os, architecture=platform.arch, variant=platform.variant, config=run
     )
     return Image(target.name, platform, lowered.step, config, lowered.layers, lowered.history)
-
-
-def all_steps(plan: Plan) -> Mapping[str, int]:
-    """Step id → position in topological order."""
-    return {step: at for at, step in enumerate(plan.steps)}
