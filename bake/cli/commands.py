@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, Entry] = {
     "check": Entry("bake.cli.check:check", "Find what is wrong or odd in the spec and in all Dockerfiles"),
     "graph": Entry("bake.cli.graph:graph", "Draw which targets build on which"),
     "affected": Entry("bake.cli.affected:affected", "List the targets that a change touches"),
+    "watch": Entry("bake.cli.watch:watch", "Build, and build again whenever a file changes that a step reads"),
     "push": Entry("bake.cli.registry:push", "Publish what is built"),
     "run": Entry("bake.cli.run:run", "Run a command in a built image"),
     "inspect": Entry("bake.cli.registry:inspect", "Show the config and the layers of an image"),
