@@ -1,12 +1,15 @@
-"""Writes the tables of docs/bake-toml.md anew from the key table of bake: `python docs/tables.py`."""
+"""Writes what the docs tell of the code anew: `python docs/tables.py`."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from bake.cli.reference import page
 from bake.spec.docs import with_tables
 
-PAGE = Path(__file__).parent / "bake-toml.md"
+HERE = Path(__file__).parent
+KEYS = HERE / "bake-toml.md"
 
 if __name__ == "__main__":
-    PAGE.write_text(with_tables(PAGE.read_text()))
+    KEYS.write_text(with_tables(KEYS.read_text()))
+    (HERE / "commands.md").write_text(page())
