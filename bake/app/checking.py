@@ -9,7 +9,7 @@ from dataclasses import replace
 from bake.app.loading import find, read, request
 from bake.app.options import Options
 from bake.app.session import Session
-from bake.errors import Diagnostic, InputError, Source
+from bake.errors import Diagnostic, InputError, Source, Span
 from bake.gather.scan import names, read_texts
 from bake.plan.check import check_targets
 from bake.plan.facts import Facts, Needs
@@ -18,6 +18,7 @@ from bake.plan.tree import Tree
 from bake.spec.report import Report
 from bake.spec.resolve import Resolved
 from bake.spec.resolve import check as check_spec
+from bake.spec.target import Target
 from bake.spec.workspace import Spec
 
 
@@ -46,7 +47,7 @@ def _check(session: Session, report: Report) -> None:
         facts = replace(
             facts,
             texts={**facts.texts, **_texts(found.texts, report)},
-            trees={**facts.trees, **_trees(found.trees, report)},
+            trees={**facts.trees, **_trees(found.trees, resolved.targets.values(), report)},
         )
 
 
@@ -73,13 +74,23 @@ def _texts(paths: Iterable[str], report: Report) -> dict[str, str | None]:
     return found
 
 
-def _trees(contexts: Iterable[LocalOp], report: Report) -> dict[LocalOp, Tree]:
+def _trees(contexts: Iterable[LocalOp], targets: Iterable[Target], report: Report) -> dict[LocalOp, Tree]:
     """What the contexts hold, unread; one that is not there is a finding, and counts as empty."""
     found: dict[LocalOp, Tree] = {}
     for context in contexts:
         try:
             found[context] = names(context)
         except InputError as error:
-            report.extend(error.diagnostics)
+            span = _named(context.root, targets)
+            report.extend(diagnostic.at(span) for diagnostic in error.diagnostics)
             found[context] = {}
     return found
+
+
+def _named(root: str, targets: Iterable[Target]) -> Span | None:
+    """Where a target says that this directory is a context of it."""
+    for target in targets:
+        for key, value in (("context", target.context), *((f"contexts.{k}", v) for k, v in target.contexts.items())):
+            if os.path.normpath(os.path.join(target.root, value)) == root and (span := target.span(key)) is not None:
+                return span
+    return None

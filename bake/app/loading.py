@@ -5,15 +5,16 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
-from glob import glob
 from pathlib import Path
 
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError, Source
+from bake.gather.spec_files import matches as files_matching
+from bake.gather.spec_files import read_source
 from bake.spec.request import Request
 from bake.spec.resolve import Resolved, resolve
 from bake.spec.target import Target
-from bake.spec.workspace import FileGlob, NeedFiles, Spec
+from bake.spec.workspace import FileGlob, Spec
 from bake.spec.workspace import load as load_spec
 
 FILE = "bake.toml"
@@ -79,30 +80,23 @@ def read(path: Path) -> Spec:
 
 def read_all(path: Path) -> tuple[Spec, tuple[str, ...]]:
     """As `read`, and the absolute paths of the files that were read."""
-    texts: dict[str, Source] = {}
-    matches: dict[FileGlob, Sequence[str]] = {}
+    texts: dict[str, Source | Diagnostic] = {}
+    matches: dict[FileGlob, Sequence[str] | Diagnostic] = {}
     while True:
         result = load_spec(str(path), texts, matches)
         if isinstance(result, Spec):
             return result, tuple(texts)
-        _answer(result, path.parent, texts, matches)
+        for query in result.globs:
+            matches[query] = _matches(query)
+        for name in result.paths:
+            texts[name] = read_source(name, _shown(name, path.parent))
 
 
-def _answer(needs: NeedFiles, root: Path, texts: dict[str, Source], matches: dict[FileGlob, Sequence[str]]) -> None:
-    for query in needs.globs:
-        found = glob(query.pattern, root_dir=query.directory, recursive=True)
-        matches[query] = [os.path.join(query.directory, name) for name in found]
-    for name in needs.paths:
-        texts[name] = Source(_shown(name, root), _text(name))
-
-
-def _text(name: str) -> str:
+def _matches(query: FileGlob) -> Sequence[str] | Diagnostic:
     try:
-        return Path(name).read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(Diagnostic("not-utf8", f"{name} is not UTF-8 text")) from None
-    except OSError as error:
-        raise InputError(Diagnostic("unreadable-file", f"cannot read {name}: {error.strerror}")) from None
+        return files_matching(query)
+    except InputError as error:
+        return error.diagnostics[0]
 
 
 def _shown(name: str, root: Path) -> str:

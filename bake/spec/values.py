@@ -30,6 +30,7 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kmgtp]?)(?:i?b)?", re.I)
 _UNITS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 _DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)")
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_LONGEST = 366 * 86400.0
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _ULIMIT = re.compile(r"([a-z]+)=(-1|\d+)(?::(-1|\d+))?")
 _MAX_INTEGER = 2**63 - 1
@@ -95,10 +96,10 @@ def size(value: object) -> int:
     match = _SIZE.fullmatch(plain_text(value).strip())
     if match is None:
         raise Refused(f"'{plain_text(value)}' is not a size", code="bad-size", hint="write bytes, or `64m`, `1.5g`")
-    found = int(float(match.group(1)) * 1024 ** _UNITS[match.group(2).lower()])
+    found = float(match.group(1)) * 1024 ** _UNITS[match.group(2).lower()]
     if found > _MAX_INTEGER:
         raise Refused(f"'{plain_text(value)}' is too large", code="bad-size")
-    return found
+    return int(found)
 
 
 def size_or_unlimited(value: object) -> int:
@@ -109,12 +110,14 @@ def size_or_unlimited(value: object) -> int:
 def duration(value: object) -> float:
     """Seconds: a number of them, or `90s`, `10m`, `1h30m`, `500ms`."""
     written = plain_text(value).strip()
-    if re.fullmatch(r"\d+(\.\d+)?", written):
-        return float(written)
-    parts = _DURATION.findall(written)
-    if not parts or "".join(number + unit for number, unit in parts) != written:
+    counted = f"{written}s" if re.fullmatch(r"\d+(\.\d+)?", written) else written
+    parts = _DURATION.findall(counted)
+    if not parts or "".join(number + unit for number, unit in parts) != counted:
         raise Refused(f"'{written}' is not a duration", code="bad-duration", hint="write seconds, or `90s`, `1h30m`")
-    return sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    found = sum(float(number) * _SECONDS[unit] for number, unit in parts)
+    if found > _LONGEST:
+        raise Refused(f"'{written}' is longer than a year", code="bad-duration")
+    return found
 
 
 def tag(value: object) -> str:

@@ -5,6 +5,7 @@ Nothing is read here. `load` is called with the texts known so far and says whic
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from posixpath import dirname, join, normpath, relpath
@@ -104,38 +105,52 @@ class Spec:
         return self.shorts.get(name, ())
 
 
-def load(root: str, texts: Mapping[str, Source], matches: Mapping[FileGlob, Sequence[str]]) -> Spec | NeedFiles:
-    """The spec of the file at the absolute path `root`; or what must be read first. Raises nothing of the spec's own.
+def load(
+    root: str,
+    texts: Mapping[str, Source | Diagnostic],
+    matches: Mapping[FileGlob, Sequence[str] | Diagnostic],
+) -> Spec | NeedFiles:
+    """The spec of the file at the absolute path `root`; or what must be read first.
 
-    `texts`: absolute path → text; `matches`: the answer to a glob, absolute paths in any order.
+    `texts`: absolute path → text; `matches`: the answer to a glob, absolute paths in any order; both, or why there is
+    none. Raises InputError when the root file itself has no text; everything else is a finding of the spec.
     """
     root = normpath(root)
     if root not in texts:
         return NeedFiles(paths=(root,))
+    unread = texts[root]
+    if isinstance(unread, Diagnostic):
+        raise InputError(unread)
     report = Report()
     members: dict[str, Member] = {}
     globs: list[FileGlob] = []
     missing: list[str] = []
-    todo: list[tuple[str, Member | None]] = [(root, None)]
+    todo: deque[tuple[str, Member | None, Place | None]] = deque([(root, None, None)])
     while todo:
-        path, parent = todo.pop(0)
+        path, parent, said = todo.popleft()
         if path in members:
             continue
-        if path not in texts:
+        text = texts.get(path)
+        if text is None:
             missing.append(path)
+            continue
+        if isinstance(text, Diagnostic):
+            report.add(text.at(said.span() if said else None))
             continue
         directory = dirname(path)
         prefix = relpath(directory, dirname(root))
-        member = Member(parse_file(texts[path], directory), "" if prefix == "." else prefix, parent)
+        member = Member(parse_file(text, directory), "" if prefix == "." else prefix, parent)
         members[path] = member
         for query, place in _queries(member):
-            if query not in matches:
+            found = matches.get(query)
+            if found is None:
                 globs.append(query)
-                continue
-            found = sorted(map(normpath, matches[query]))
-            if not found:
+            elif isinstance(found, Diagnostic):
+                report.add(found.at(place.span()))
+            elif not found:
                 report.add(_no_match(query, place))
-            todo += [(each, member) for each in found if each != path]
+            else:
+                todo += [(each, member, place) for each in sorted(map(normpath, found)) if each != path]
     if globs or missing:
         return NeedFiles(tuple(dict.fromkeys(globs)), tuple(dict.fromkeys(missing)))
     return assemble(list(members.values()), report)

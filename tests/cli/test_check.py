@@ -184,3 +184,8 @@ def test_sarif_names_the_rules(check: Call) -> None:
     assert (code, err, [r["ruleId"] for r in run["results"]]) == (0, "", ["json-args-recommended"])
     place = run["results"][0]["locations"][0]["physicalLocation"]
     assert (place["artifactLocation"]["uri"], place["region"]["startLine"]) == ("app/Dockerfile", 2)
+
+
+def test_a_context_that_is_none_is_told_where_it_is_named(check: Call) -> None:
+    spec = '[target.app]\ncontext = "/dev/null"\ndockerfile-inline = "FROM scratch\\nCOPY a /"\n'
+    assert codes(check, {"bake.toml": spec}) == (2, ["bake.toml:2 no-context"])
