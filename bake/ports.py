@@ -252,6 +252,9 @@ class Engine(Worker, Protocol):
     async def archive(self, state: StateId, compression: str, level: int) -> Layer:
         """The top layer of `state` with a blob of that compression in the store (`gzip`, `zstd`, `none`)."""
 
+    async def archive_dated(self, state: StateId, compression: str, level: int, epoch: int) -> tuple[str, Descriptor]:
+        """(diff id, blob in the store) of the top layer of `state`, no time in it later than `epoch` (unix seconds)."""
+
     async def interact(self, state: StateId, process: Process) -> int:
         """Runs a process on a throw-away copy of `state`, on our own stdin, stdout, stderr; its exit code."""
 

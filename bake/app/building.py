@@ -242,10 +242,12 @@ class _Feeder:
         plan = run.planned.plan
         self._jobs = dict(jobs)
         self._images = {name: plan.image_of(name) for name in jobs}
-        self._forms: dict[StepId, dict[tuple[str, int], None]] = {}
+        self._forms: dict[StepId, dict[tuple[str, int, int | None], None]] = {}
         for name, job in jobs.items():
-            for ref in (ref for image in self._images[name] for ref in image.layers if ref.index < 0):
-                self._forms.setdefault(ref.step, {})[job.compression, job.level] = None
+            for image in self._images[name]:
+                form = job.compression, job.level, job.latest_file(image)
+                for ref in (ref for ref in image.layers if ref.index < 0):
+                    self._forms.setdefault(ref.step, {})[form] = None
 
     def on_state(self, step: StepId, state: StateId) -> None:
         for form in self._forms.get(step, ()):
@@ -256,9 +258,9 @@ class _Feeder:
                 job, _ = self._jobs[name], self._images.pop(name)
                 self._group.start_soon(self._send, job, images)
 
-    async def _archive(self, state: StateId, compression: str, level: int) -> None:
+    async def _archive(self, state: StateId, compression: str, level: int, epoch: int | None) -> None:
         with suppress(BakeError):  # met again, and reported, when the image is sent
-            await self._delivery.documents.archives.info(state, compression, level)
+            await self._delivery.documents.archives.info(state, compression, level, epoch)
 
     async def _send(self, job: Job, images: tuple[Image, ...]) -> None:
         plan, states = self._run.planned.plan, self._drive.states

@@ -63,9 +63,9 @@ class Documents:
     async def _assembled(self, job: Job, image: Image, states: tuple[StateId, ...]) -> Assembled:
         infos = {}
         for ref, state in zip(image.layers, states, strict=True):
-            infos[ref] = await self.archives.info(state, job.compression, job.level)
+            infos[ref] = await self.archives.info(state, job.compression, job.level, job.latest_file(image))
             self._states[infos[ref].blob.digest] = state
-        return assemble(image, infos, docker=job.docker, annotations=job.annotations)
+        return assemble(image, infos, docker=job.docker, annotations=job.annotations, epoch=job.epoch(image))
 
     async def content(self, blob: Descriptor) -> Path:
         """Where the bytes of a blob are; a base's layer that is not here is downloaded."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from bake.errors import Diagnostic, InputError
 from bake.oci.reference import Reference, parse_reference
+from bake.plan.epoch import epoch_of
+from bake.plan.outcome import Image
 from bake.spec.target import Table, Target
 
 _LATER = {
@@ -37,6 +39,17 @@ class Job:
     annotations: Mapping[str, str] | None = None
     compression: str = "gzip"
     level: int = 1
+    source_date: str | None = None
+    rewrite: bool = True
+    """Whether an epoch also dates the files of layers. The peer does so only when asked; then two builds differ."""
+
+    def epoch(self, image: Image) -> int | None:
+        """What no time of the image may exceed: the output's own, else the build's SOURCE_DATE_EPOCH."""
+        return image.epoch if self.source_date is None else epoch_of(self.source_date)
+
+    def latest_file(self, image: Image) -> int | None:
+        """The same for files in layers."""
+        return self.epoch(image) if self.rewrite else None
 
 
 def job_of(target: Target, push: bool) -> Job | None:
@@ -48,6 +61,8 @@ def job_of(target: Target, push: bool) -> Job | None:
     if not tags and not files:
         return None
     row = _merged(target)
+    source_date = str(row["source-date-epoch"]) if "source-date-epoch" in row else None
+    epoch_of(source_date or "", target.span("output"))
     docker = row.get("media-types") == "docker" or _flag(row, "oci-mediatypes", True) is False
     level = row.get("compression-level")
     return Job(
@@ -59,6 +74,8 @@ def job_of(target: Target, push: bool) -> Job | None:
         dict(target.annotations) or None,
         _compression(row),
         int(str(level)) if level is not None else 1,
+        source_date,
+        _flag(row, "rewrite-timestamp", True),
     )
 
 

@@ -9,6 +9,7 @@ from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.gather.answers import Answers
 from bake.plan.compile import Siblings, compile_plan
+from bake.plan.epoch import NAME
 from bake.plan.facts import Facts, Needs
 from bake.plan.outcome import Plan
 from bake.plan.step import StepId
@@ -36,8 +37,9 @@ async def make_plan(
     requested = list(targets.values())
     for _ in range(_MOST_ROUNDS):
         result = compile_plan(
-            requested, siblings, facts, session.platform, no_cache=session.options.no_cache, pull=session.options.pull
-        )
+            requested, siblings, facts, session.platform, no_cache=session.options.no_cache, pull=session.options.pull,
+            args=_environment_args(session),
+        )  # fmt: skip
         needs = result if isinstance(result, Needs) else result.needs
         if needs:
             facts = await answers.answer(needs, facts)
@@ -45,6 +47,12 @@ async def make_plan(
             _check_order(result)
             return Planned(result, facts)
     raise AssertionError("compiling asks without end")
+
+
+def _environment_args(session: Session) -> dict[str, str]:
+    """As the peer does: SOURCE_DATE_EPOCH of the environment is a build argument of every target that lacks it."""
+    value = session.environment.get(NAME)
+    return {NAME: value} if value else {}
 
 
 def order_edges(plan: Plan) -> dict[StepId, frozenset[StepId]]:

@@ -29,6 +29,7 @@ class Built(msgspec.Struct, frozen=True):
     config: ImageConfig
     history: tuple[_Line, ...]
     tags: tuple[str, ...] = ()
+    epoch: int | None = None
 
     def image(self) -> Image:
         """As a plan's image, whose steps are named by the number of their layer."""
@@ -41,7 +42,7 @@ class Built(msgspec.Struct, frozen=True):
             for line in self.history
         )
         refs = tuple(LayerRef(StepId(str(number))) for number in range(len(self.states)))
-        return Image(self.target, parse_platform(self.platform), StepId(""), self.config, refs, lines)
+        return Image(self.target, parse_platform(self.platform), StepId(""), self.config, refs, lines, epoch=self.epoch)
 
 
 _VERBATIM = -2
@@ -59,7 +60,7 @@ def built(image: Image, states: tuple[StateId, ...], state: StateId, tags: tuple
         )
         for entry in image.history
     )
-    return Built(image.target, str(image.platform), state, states, image.config, lines, tags)
+    return Built(image.target, str(image.platform), state, states, image.config, lines, tags, image.epoch)
 
 
 def encode(record: Built) -> bytes:

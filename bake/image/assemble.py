@@ -42,15 +42,19 @@ def assemble(
     *,
     docker: bool = False,
     annotations: Mapping[str, str] | None = None,
+    epoch: int | None = None,
 ) -> Assembled:
-    """Config and manifest from an image's plan and its archived layers; `docker` chooses Docker's media types."""
+    """Config and manifest from an image's plan and its archived layers; `docker` chooses Docker's media types.
+
+    `epoch` in unix seconds: the time of all that is not the base image's (dockerfile.md §11).
+    """
     infos = [layers[ref] for ref in image.layers]
-    history = _history(image, infos)
+    history = _history(image, infos) if epoch is None else _dated(image, rfc3339(epoch))
     config = msgspec.structs.replace(
         image.config,
         rootfs=RootFS(diff_ids=tuple(Digest(info.diff_id) for info in infos)),
         history=history,
-        created=next((entry.created for entry in reversed(history) if entry.created), None),
+        created=_created(history, epoch),
     )
     body = encode(config)
     blobs = tuple(_typed(info.blob, docker) for info in infos)
@@ -78,6 +82,20 @@ def _history(image: Image, infos: Sequence[LayerInfo]) -> tuple[History, ...]:
     made = {ref.step: info for ref, info in zip(image.layers, infos, strict=True) if ref.index < 0}
     entries = [_entry(line, made) for line in image.history]
     return tuple(_timed(entries))
+
+
+def _dated(image: Image, time: str) -> tuple[History, ...]:
+    """History whose entries that the base did not bring all have this time."""
+    own = (line if isinstance(line, History) else _entry(line, {}) for line in image.history)
+    return tuple(entry if entry.created else msgspec.structs.replace(entry, created=time) for entry in own)
+
+
+def _created(history: Sequence[History], epoch: int | None) -> str | None:
+    last = next((entry.created for entry in reversed(history) if entry.created), None)
+    if last is None or epoch is None:
+        return last
+    limit = rfc3339(epoch)
+    return limit if datetime.fromisoformat(last) > datetime.fromisoformat(limit) else last
 
 
 def _entry(line: History | HistoryLine, made: Mapping[StepId, LayerInfo]) -> History:

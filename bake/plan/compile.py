@@ -5,7 +5,7 @@ Pure: the same targets and facts give the same plan on every machine. Errors of 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -35,13 +35,20 @@ class Compiler:
     """One compilation. A target is lowered once a platform, whoever asks for it."""
 
     def __init__(
-        self, siblings: Siblings, facts: Facts, build_platform: Platform, no_cache: bool = False, pull: bool = False
+        self,
+        siblings: Siblings,
+        facts: Facts,
+        build_platform: Platform,
+        no_cache: bool = False,
+        pull: bool = False,
+        args: Mapping[str, str] | None = None,
     ) -> None:
         self.siblings = siblings
         self.facts = facts
         self.build_platform = build_platform
         self.no_cache = no_cache
         self.pull = pull
+        self.args = dict(args or {})
         self.graph = Graph()
         self.needs = Needs()
         self.targets: dict[str, Target] = {}
@@ -89,12 +96,15 @@ def compile_plan(
     *,
     no_cache: bool = False,
     pull: bool = False,
+    args: Mapping[str, str] | None = None,
 ) -> Plan | Needs:
     """The plan of the requested targets and what they build on; or the Needs that keep it from being compiled.
 
+    `args` are build arguments of every target that does not set them itself.
+
     A plan may itself have `needs` (contexts to scan, URLs to fetch): steps do not depend on those, keys do.
     """
-    compiler = Compiler(siblings, facts, build_platform, no_cache, pull)
+    compiler = Compiler(siblings, facts, build_platform, no_cache, pull, args)
     images: dict[tuple[str, str], Image] = {}
     errors: list[Diagnostic] = []
     waiting = False
@@ -154,4 +164,4 @@ def _image(target: Target, platform: Platform, lowered: Lowered) -> Image:
     config = msgspec.structs.replace(
         lowered.config, os=platform.os, architecture=platform.arch, variant=platform.variant, config=run
     )
-    return Image(target.name, platform, lowered.step, config, lowered.layers, lowered.history)
+    return Image(target.name, platform, lowered.step, config, lowered.layers, lowered.history, epoch=lowered.epoch)

@@ -45,6 +45,8 @@ class Image:
     history: tuple[History | HistoryLine, ...]
     tests: tuple[StepId, ...] = ()
     """Steps that must succeed before the image is published; their layers belong to no image."""
+    epoch: int | None = None
+    """SOURCE_DATE_EPOCH in unix seconds: no time that this build adds is later."""
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 from functools import lru_cache
 from posixpath import relpath
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from bake.dockerfile.parse import parse, parse_instruction
 from bake.errors import Diagnostic, InputError, Source, Span
 from bake.oci.platform import Platform, parse_platform
 from bake.oci.reference import parse_reference
+from bake.plan import epoch
 from bake.plan.bases import context_name, from_image, parse_context, scratch
 from bake.plan.facts import ImageQuery, join
 from bake.plan.lower import lower
@@ -40,7 +42,7 @@ class Recipe:
         self.graph = compiler.graph
         self.target = target
         self.platform = platform
-        self.build_args = dict(target.args)
+        self.build_args = {**compiler.args, **target.args}
         self.root = join(target.root, target.context)
         self.contexts = {
             context_name(name): parse_context(name, value, target.span(f"contexts.{name}"))
@@ -50,13 +52,14 @@ class Recipe:
         self.escape = self.dockerfile.escape
         self.ambient = _ambient(self.dockerfile, target)
         self.global_scope = self._global_scope()
+        self.epoch = self._epoch()
         self._results: dict[int, Lowered] = {}
         self._under_way: list[int] = []
 
     def build(self) -> Lowered:
         final = find_target(self.dockerfile, self.target.target, self.target.span("target"))
         try:
-            return self.stage(final)
+            return replace(self.stage(final), epoch=self.epoch)
         except Open:
             self._ask_for_all(final)
             raise
@@ -262,6 +265,16 @@ class Recipe:
                 if value is not None:
                     scope[name] = value
         return scope
+
+    def _epoch(self) -> int | None:
+        """The build argument, else a global ARG of that name; the number takes the place of what was written."""
+        value = self.build_args.get(epoch.NAME) or self.global_scope.get(epoch.NAME, "")
+        found = epoch.epoch_of(value, self.target.span(f"args.{epoch.NAME}"))
+        if found is not None:
+            self.build_args[epoch.NAME] = str(found)
+            if epoch.NAME in self.global_scope:
+                self.global_scope[epoch.NAME] = str(found)
+        return found
 
     def _platform_args(self) -> dict[str, str]:
         final = self.target.target or (self.dockerfile.stages[-1].name if self.dockerfile.stages else "")

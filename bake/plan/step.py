@@ -100,11 +100,15 @@ class CopyOp(_Op, tag="copy", frozen=True):
 
 
 class MkdirOp(_Op, tag="mkdir", frozen=True):
-    """WORKDIR: makes `path` with its parents, owned by `owner` (`user[:group]`). Input 0: the state."""
+    """WORKDIR: makes `path` with its parents, owned by `owner` (`user[:group]`). Input 0: the state.
+
+    `epoch`: the time of new directories in unix seconds; None for the time of the build.
+    """
 
     path: str
     owner: str = ""
     mode: int = 0o755
+    epoch: int | None = None
 
 
 class MergeOp(_Op, tag="merge", frozen=True):

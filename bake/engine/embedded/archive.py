@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterator
 from hashlib import sha256
 from typing import IO, Any, Protocol
 
+from msgspec.structs import replace
+
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.compressed import broken, decompressed
 from bake.engine.embedded.cursor import Cursor
@@ -30,7 +32,9 @@ def archive(request: Archive, may: Ownership, check: Callable[[], None]) -> Arch
     with open(os.path.join(request.directory, "listing"), "rb") as file:
         listing = decode(file.read())
     with Cursor(os.path.join(request.directory, "fs")) as cursor:
-        return _write(_members(listing, cursor), request.out, request.compression, request.level, check)
+        return _write(
+            _members(_dated(listing, request.epoch), cursor), request.out, request.compression, request.level, check
+        )
 
 
 def repack(request: Repack, may: Ownership, check: Callable[[], None]) -> Archived:  # noqa: ARG001
@@ -43,6 +47,14 @@ def repack(request: Repack, may: Ownership, check: Callable[[], None]) -> Archiv
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of writing, not of reading
             raise StepError(Diagnostic("bad-archive", f"cannot read the layer's archive: {error}")) from None
+
+
+def _dated(listing: Listing, epoch: int | None) -> Listing:
+    """The listing with no time after `epoch`; earlier ones stay (dockerfile.md §11)."""
+    if epoch is None:
+        return listing
+    latest = epoch * 10**9
+    return {path: replace(e, mtime=latest) if e.mtime > latest else e for path, e in listing.items()}
 
 
 def _members(listing: Listing, cursor: Cursor) -> Iterator[bytes]:

@@ -112,6 +112,19 @@ class EmbeddedEngine:
             blob_descriptor = Descriptor(_BLOB_TYPES[compression], Digest(found.digest), found.size)
             return self.store.layers.archived(state, found.diff_id, blob_descriptor)
 
+    async def archive_dated(self, state: StateId, compression: str, level: int, epoch: int) -> tuple[str, Descriptor]:
+        """See ports.Engine."""
+        await self.ensure(state, lambda *_: None)
+        layer = self.store.layers.layer(state)
+        if layer is None:
+            raise HostError(Diagnostic("lost-layer", f"the layer {state[:12]} is gone from the store"))
+        async with self._scratch() as scratch:
+            out = scratch / "blob"
+            found = await self.call(Archive(str(layer.directory), str(out), compression, level, epoch), lambda *_: None)
+            assert isinstance(found, Archived)
+            await to_thread.run_sync(self.store.blobs.adopt, out, found.digest)
+            return found.diff_id, Descriptor(_BLOB_TYPES[compression], Digest(found.digest), found.size)
+
     async def interact(self, state: StateId, process: Process) -> int:
         """See ports.Engine."""
         await self.ensure(state, lambda *_: None)

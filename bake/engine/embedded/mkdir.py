@@ -21,6 +21,6 @@ def mkdir(request: Mkdir, may: Ownership, check: Check) -> Made:
     os.mkdir(fs, 0o755)
     with Stack(request.lower, may) as lower, Draft(fs, lower, may) as draft:
         uid, gid = ids_of(request.owner, reader(draft)) or (0, 0)
-        new = Entry("d", request.mode, uid, gid, mtime=draft.now)
+        new = Entry("d", request.mode, uid, gid, mtime=draft.now if request.epoch is None else request.epoch * 10**9)
         make_directories(draft, draft.resolve(request.path), new)
         return write_listing(request.scratch, draft.finish())

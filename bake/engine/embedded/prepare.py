@@ -82,8 +82,8 @@ class Preparation:
             case CopyOp() as op:
                 sources, actions = self.copies(op, task.inputs)
                 return lambda scratch: Copy(scratch, lower, sources, actions)
-            case MkdirOp(path, owner, mode):
-                return lambda scratch: Mkdir(scratch, lower, path, owner, mode)
+            case MkdirOp(path, owner, mode, epoch):
+                return lambda scratch: Mkdir(scratch, lower, path, owner, mode, epoch)
             case ExecOp() as run:
                 command, mounts, files = command_of(run, task), await self.mounts(run, task, say), run.files
                 return lambda scratch: Exec(scratch, lower, command, mounts, files, task.timeout)

@@ -100,6 +100,7 @@ class Mkdir(_Wire, tag="mkdir", frozen=True):
     path: str
     owner: str
     mode: int
+    epoch: int | None = None
 
 
 class Bound(_Wire, tag="bound", frozen=True):
@@ -196,12 +197,16 @@ class Settle(_Wire, tag="settle", frozen=True):
 
 
 class Archive(_Wire, tag="archive", frozen=True):
-    """Packs a layer directory as a tar archive into the file `out`. Answer: Archived."""
+    """Packs a layer directory as a tar archive into the file `out`. Answer: Archived.
+
+    `epoch` in unix seconds: later times of files are written as that; None keeps them.
+    """
 
     directory: str
     out: str
     compression: str
     level: int
+    epoch: int | None = None
 
 
 class Repack(_Wire, tag="repack", frozen=True):

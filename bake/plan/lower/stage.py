@@ -34,6 +34,8 @@ class Lowered:
     layers: tuple[LayerRef, ...]
     history: tuple[History | HistoryLine, ...]
     onbuild: tuple[str, ...] = ()
+    epoch: int | None = None
+    """SOURCE_DATE_EPOCH, of a target's final stage."""
 
 
 class World(Protocol):
@@ -45,6 +47,7 @@ class World(Protocol):
     build_args: dict[str, str]
     global_scope: dict[str, str]
     ambient: Ambient
+    epoch: int | None
 
     def context(self, span: Span) -> StepId:
         """The main build context."""

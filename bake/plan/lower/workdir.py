@@ -16,5 +16,5 @@ def lower_workdir(stage: StageBuilder, instruction: Workdir) -> None:
     if clean(path) == "/":
         stage.note(f"WORKDIR {path}")
         return
-    op = MkdirOp(clean(path), owner=stage.config.user)
+    op = MkdirOp(clean(path), owner=stage.config.user, epoch=stage.world.epoch)
     stage.layer(op, (stage.step,), instruction, f"WORKDIR {instruction.path}", f"WORKDIR {path}")
