@@ -11,8 +11,8 @@ from bake.cli.flags import BUILD, SPEC, VIEW
 
 _HEAD = """# Commands
 
-`bake NAME` builds the target NAME; a command's name wins over a target's, and `bake build NAME` is always clear. Without a
-name the group `default` is built. Results go to stdout, everything else to stderr.
+`bake NAME` builds the target NAME; a command's name wins over a target's, and `bake build NAME` is always clear.
+Without a name the group `default` is built. Results go to stdout, everything else to stderr.
 
 This page is written from the commands themselves: `python docs/tables.py`.
 """

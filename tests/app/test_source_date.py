@@ -91,8 +91,13 @@ def read(project: Project) -> Image:
         digest = json.load(index)["manifests"][0]["digest"]
         manifest = json.loads(blob(digest))
         layers = [gzip.decompress(blob(layer["digest"])) for layer in manifest["layers"]]
-        members = tuple(tarfile.open(fileobj=io.BytesIO(layer)).getmembers() for layer in layers)
+        members = tuple(_members(layer) for layer in layers)
         return Image(digest, json.loads(blob(manifest["config"]["digest"])), members)
+
+
+def _members(layer: bytes) -> list[tarfile.TarInfo]:
+    with tarfile.open(fileobj=io.BytesIO(layer)) as archive:
+        return archive.getmembers()
 
 
 def image(project: Project, epoch: str | None, **changes: object) -> Image:
