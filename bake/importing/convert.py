@@ -1,4 +1,8 @@
-"""One source text → the bake.toml and the notes: by the kind of the file."""
+"""Source texts → one bake.toml and the notes.
+
+Several files are put together as the peer does it (reference/buildx-bake.md §3): all compose files are one project, and
+over its targets come those of the HCL and JSON files in the order given.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,63 @@ from dataclasses import dataclass
 from bake.errors import Diagnostic, InputError, Source
 from bake.importing.check import checked
 from bake.importing.draft import Draft
-from bake.importing.notes import SIZE_LIMIT, Notes, fault
+from bake.importing.files import Fetch, Files
+from bake.importing.hcl.nodes import Body
+from bake.importing.notes import SIZE_LIMIT, Notes, Text, fault
+
+_COMPOSE = "yaml"
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """`text`: the bake.toml; `notes`: what could not be carried over as it was, in the order of the source."""
+    """`text`: the bake.toml; `notes`: what could not be carried over as it was, in the order of the sources."""
 
     text: str
     notes: tuple[Diagnostic, ...]
 
 
-def convert(source: Source) -> Conversion:
-    """The kind is told by the suffix of the name. Raises InputError, with a place."""
-    if len(source.text) > SIZE_LIMIT:
-        raise too_large(source)
-    notes = Notes(source)
+def _nothing(_: str) -> str | None:
+    return None
+
+
+def convert(*sources: Source, fetch: Fetch = _nothing) -> Conversion:
+    """The kind of each is told by the suffix of its name. `fetch` reads what compose files name (`include`, …).
+
+    Raises InputError, with a place.
+    """
+    for source in sources:
+        kind_of(source.name)
+        if len(source.text) > SIZE_LIMIT:
+            raise too_large(source)
+    files = Files()
+    notes = Notes(files)
     try:
-        draft = _READERS[kind_of(source.name)](source, notes)
-        text = checked(draft, notes)
+        text = checked(_draft(sources, files, notes, fetch), notes)
     except RecursionError:
-        raise fault(source, 0, "the file is nested too deeply", code="nested-too-deeply") from None
+        raise fault(files, 0, "the file is nested too deeply", code="nested-too-deeply") from None
     return Conversion(text, notes.all())
+
+
+def _draft(sources: tuple[Source, ...], files: Files, notes: Notes, fetch: Fetch) -> Draft:
+    composed = [source for source in sources if kind_of(source.name) == _COMPOSE]
+    below = Draft()
+    if composed:
+        from bake.importing.compose.project import draft_of as compose_draft
+
+        below = compose_draft(composed, files, notes, fetch)
+    others = [source for source in sources if kind_of(source.name) != _COMPOSE]
+    if not others:
+        return below
+    from bake.importing.hcl.project import draft_of
+
+    bodies = [_READERS[kind_of(source.name)](files, *files.add(source)) for source in others]
+    return draft_of(_joined(bodies), notes, below)
+
+
+def _joined(bodies: list[Body]) -> Body:
+    attributes = tuple(each for body in bodies for each in body.attributes)
+    blocks = tuple(each for body in bodies for each in body.blocks)
+    return Body(attributes, blocks, tuple(line for body in bodies for line in body.below))
 
 
 def too_large(source: Source) -> InputError:
@@ -48,25 +87,17 @@ def kind_of(name: str) -> str:
     return kind
 
 
-def _hcl(source: Source, notes: Notes) -> Draft:
+def _hcl(source: Text, start: int, end: int) -> Body:
     from bake.importing.hcl.blocks import parse_hcl
-    from bake.importing.hcl.project import draft_of
 
-    return draft_of(parse_hcl(source), notes)
+    return parse_hcl(source, start, end)
 
 
-def _json(source: Source, notes: Notes) -> Draft:
+def _json(source: Text, start: int, end: int) -> Body:
     from bake.importing.hcl.json import parse_json
-    from bake.importing.hcl.project import draft_of
 
-    return draft_of(parse_json(source), notes)
-
-
-def _yaml(source: Source, notes: Notes) -> Draft:
-    from bake.importing.compose.project import draft_of
-
-    return draft_of(source, notes)
+    return parse_json(source, start, end)
 
 
-_SUFFIXES = {"hcl": "hcl", "json": "json", "yaml": "yaml", "yml": "yaml"}
-_READERS: Mapping[str, Callable[[Source, Notes], Draft]] = {"hcl": _hcl, "json": _json, "yaml": _yaml}
+_SUFFIXES = {"hcl": "hcl", "json": "json", "yaml": _COMPOSE, "yml": _COMPOSE}
+_READERS: Mapping[str, Callable[[Text, int, int], Body]] = {"hcl": _hcl, "json": _json}

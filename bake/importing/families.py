@@ -87,9 +87,9 @@ class Families:
         """All keys of a target, its own and the inherited ones, by the peer's rule."""
         found: dict[str, Item] = {}
         for each in self.parents[name]:
-            _lay(found, self._whole[each])
+            lay(found, self._whole[each])
         own = {key: item for key, item in self.tables[name].items.items() if key != "inherits"}
-        _lay(found, own)
+        lay(found, own)
         return {key: found[key] for key in (*own, *found)}
 
     def _keeps(self, name: str) -> bool:
@@ -147,7 +147,8 @@ def _unset(table: Table, *, is_root: bool) -> None:
         del table.items["contexts"]
 
 
-def _lay(below: dict[str, Item], above: Mapping[str, Item]) -> None:
+def lay(below: dict[str, Item], above: Mapping[str, Item]) -> None:
+    """Puts keys over others in place, by the peer's rule for each."""
     for key, item in above.items():
         earlier = below.get(key)
         value: Any = item.value

@@ -37,7 +37,7 @@ Import = Callable[..., Outcome]
 
 @pytest.fixture
 def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Import:
-    """`bring(text, "docker-bake.hcl")`."""
+    """`bring(text, "docker-bake.hcl")`, or `bring({path: text}, *names)`: no names means `bake import` alone."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("BAKE_STORE", str(tmp_path / "store"))
     for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "DOCKER_CONFIG"):
@@ -59,9 +59,12 @@ def bring(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Captur
             target.pop("axes", None)
         return found
 
-    def bring(text: str, name: str = "docker-bake.hcl") -> Outcome:
-        Path(name).write_text(text)
-        code = main(["import", name, "--force"])
+    def bring(text: str | dict[str, str], *names: str) -> Outcome:
+        files = {(names or ("docker-bake.hcl",))[0]: text} if isinstance(text, str) else text
+        for name, each in files.items():
+            Path(name).parent.mkdir(parents=True, exist_ok=True)
+            Path(name).write_text(each)
+        code = main(["import", *(names or (files if isinstance(text, str) else ())), "--force"])
         out, err = capsys.readouterr()
         assert (code, out) == (0, ""), err
         first, *notes = err.splitlines()

@@ -147,4 +147,4 @@ services:
 """
     found = bring(text, "docker-compose.yml")
     assert found.print("b") == {"b": {"context": "a", "args": {"X": "1", "Y": "2"}}}
-    assert found.codes == ["5 left-out"]
+    assert found.codes == ["5 missing-file"]

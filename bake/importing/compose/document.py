@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 from warnings import catch_warnings, simplefilter
 
-from bake.errors import Diagnostic, HostError, Source
+from bake.errors import Diagnostic, HostError
 from bake.importing.hcl.convert import number_text
-from bake.importing.notes import fault
+from bake.importing.notes import Text, fault
 
-_SIZE_LIMIT = 1024 * 1024
-"""Characters; YAML takes long to read, and this is a hundred times a large compose file."""
+SIZE_LIMIT = 128 * 1024
+"""Characters of a file; YAML takes long to read, and this is many times a large compose file."""
 _NODE_LIMIT = 100_000
 _DEPTH_LIMIT = 60
 _PREFIX = "tag:yaml.org,2002:"
@@ -24,6 +24,7 @@ class Scalar:
 
     at: int
     value: Any
+    tag: str = ""
 
     @property
     def text(self) -> str:
@@ -37,8 +38,11 @@ class Scalar:
 
 @dataclass(frozen=True, slots=True)
 class Sequence:
+    """`tag`, here and below: `!reset` or `!override`, which say how a value meets that of an earlier file."""
+
     at: int
     items: tuple[Node, ...]
+    tag: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +52,15 @@ class Mapping:
     at: int
     items: dict[str, Node]
     keys: dict[str, int]
+    tag: str = ""
 
 
 Node = Scalar | Sequence | Mapping
 
 
-def parse_yaml(source: Source) -> Node:
-    """Raises InputError with a place: bad YAML, several documents, too much of it."""
+def parse_yaml(source: Text, start: int = 0, end: int | None = None) -> Node:
+    """The range `[start, end)` of a text. Raises InputError: bad YAML, several documents, too much of it."""
+    text = source.text[start:end]
     try:
         from ruamel.yaml import YAML
         from ruamel.yaml.error import MarkedYAMLError, YAMLError
@@ -63,45 +69,47 @@ def parse_yaml(source: Source) -> Node:
         raise HostError(
             Diagnostic("missing-package", "reading YAML needs the package ruamel.yaml", hint=hint)
         ) from None
-    if len(source.text) > _SIZE_LIMIT:
-        message = f"the file is larger than {_SIZE_LIMIT // 1024 // 1024} MB, which no compose file is"
-        raise fault(source, 0, message, code="file-too-large")
-    _check_depth(source)
+    if len(text) > SIZE_LIMIT:
+        message = f"the file is larger than {SIZE_LIMIT // 1024} KB, which no compose file is"
+        raise fault(source, start, message, code="file-too-large")
+    _check_depth(source, text, start)
     try:
         with catch_warnings():
             simplefilter("ignore")  # an anchor that is defined again; the later one counts
-            root = YAML(typ="safe", pure=True).compose(source.text)
+            root = YAML(typ="safe", pure=True).compose(text)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise fault(source, mark.index if mark is not None else 0, f"this is no YAML: {error.problem}") from None
+        at = mark.index if mark is not None else 0
+        raise fault(source, start + at, f"this is no YAML: {error.problem}") from None
     except (YAMLError, ValueError, AttributeError, TypeError, IndexError) as error:
         at = getattr(error, "position", 0)
         reason = str(getattr(error, "reason", "") or error).splitlines() or [""]
-        raise fault(source, at if isinstance(at, int) else 0, f"this is no YAML: {reason[0]}") from None
+        raise fault(source, start + (at if isinstance(at, int) else 0), f"this is no YAML: {reason[0]}") from None
     if root is None:
-        return Mapping(0, {}, {})
-    return _Builder(source).node(root, 0)
+        return Mapping(start, {}, {})
+    return _Builder(source, start).node(root, 0)
 
 
-def _check_depth(source: Source) -> None:
+def _check_depth(source: Text, text: str, start: int) -> None:
     """Brackets that nest too deeply, told before the parser recurses into them."""
     depth = 0
-    for match in re.finditer(r"[\[{\]}]", source.text):
+    for match in re.finditer(r"[\[{\]}]", text):
         depth = depth + 1 if match.group() in "[{" else max(depth - 1, 0)
         if depth > 5 * _DEPTH_LIMIT:
-            raise fault(source, match.start(), "this is nested too deeply", code="nested-too-deeply")
+            raise fault(source, start + match.start(), "this is nested too deeply", code="nested-too-deeply")
 
 
 class _Builder:
     """Counts what aliases multiply: each node counts as often as it is reached."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Text, start: int) -> None:
         self.source = source
+        self._start = start
         self._count = 0
 
     def node(self, node: Any, depth: int) -> Node:
         self._count += 1
-        at = node.start_mark.index
+        at = self._start + node.start_mark.index
         if self._count > _NODE_LIMIT:
             raise fault(
                 self.source, at, f"aliases make more than {_NODE_LIMIT} values of this file", code="too-much-work"
@@ -111,15 +119,15 @@ class _Builder:
         if node.id == "mapping":
             return self._mapping(node, depth)
         if node.id == "sequence":
-            return Sequence(at, tuple(self.node(each, depth + 1) for each in node.value))
-        return Scalar(at, self._scalar(node))
+            return Sequence(at, tuple(self.node(each, depth + 1) for each in node.value), _own_tag(node))
+        return Scalar(at, self._scalar(node), _own_tag(node))
 
     def _mapping(self, node: Any, depth: int) -> Mapping:
         own: dict[str, Node] = {}
         keys: dict[str, int] = {}
-        merged = Mapping(node.start_mark.index, {}, {})
+        merged = Mapping(self._start + node.start_mark.index, {}, {})
         for key, value in node.value:
-            at = key.start_mark.index
+            at = self._start + key.start_mark.index
             if key.id != "scalar":
                 raise fault(self.source, at, "a key must be a plain text")
             if key.value == "<<" and key.style is None:
@@ -129,7 +137,7 @@ class _Builder:
             if name in own:
                 raise fault(self.source, at, f"`{name}` is written twice", code="duplicate-key")
             own[name], keys[name] = self.node(value, depth + 1), at
-        return Mapping(merged.at, {**merged.items, **own}, {**merged.keys, **keys})
+        return Mapping(merged.at, {**merged.items, **own}, {**merged.keys, **keys}, _own_tag(node))
 
     def _merge(self, into: Mapping, value: Node, at: int) -> None:
         for each in value.items if isinstance(value, Sequence) else (value,):
@@ -149,6 +157,11 @@ class _Builder:
         if tag in ("int", "float"):
             return _number(text)
         return text
+
+
+def _own_tag(node: Any) -> str:
+    tag = str(node.tag or "")
+    return tag if tag in ("!reset", "!override") else ""
 
 
 def _number(text: str) -> Any:

@@ -15,9 +15,11 @@ from bake.spec.keys import TARGET_KEYS
 
 
 class Service:
-    """The target of one service in the making. `secrets`: the file's top-level ones."""
+    """The target of one service in the making. `secrets`: the project's top-level ones; `env_files`: what the files
+    below `env_file` say."""
 
     def __init__(self, reader: Reader, name: str, service: YamlMapping, secrets: YamlMapping, table: Table) -> None:
+        self.env_files: dict[str, str | None] = {}
         self.reader = reader
         self.notes = reader.notes
         self.name = name
@@ -72,14 +74,14 @@ class Service:
         """A name alone takes the service's `environment`, else that of the build."""
         found = self.reader.table(node)
         environment = self.service.items.get("environment")
-        known = self.reader.table(environment) if environment is not None else {}
+        known = {**self.env_files, **(self.reader.table(environment) if environment is not None else {})}
         for name, value in found.items():
             if value is None and known.get(name) is not None:
                 found[name] = known[name]
             elif value is None:
                 found[name] = f"${{{self.reader.variables.reference(name, at)}}}" if name.isidentifier() else None
                 message = f"argument `{name}` has no value: it is read from the environment, and is empty when not set"
-                self.notes.add("bare-argument", at, message, "compose does not pass it then, and reads `env_file` too")
+                self.notes.add("bare-argument", at, message, "compose does not pass it then")
         self.put("args", {name: value for name, value in found.items() if value is not None}, at)
 
     def contexts(self, node: Node, at: int) -> None:
@@ -165,7 +167,7 @@ def _list(key: str) -> Work:
 
 
 def _names(key: str) -> Work:
-    return lambda self, node, at: self.put(key, [each for each in self.reader.texts(node) if each], at)
+    return lambda self, node, at: self.put(key, [*dict.fromkeys(each for each in self.reader.texts(node) if each)], at)
 
 
 def _table(key: str, separators: str = "=") -> Work:

@@ -16,9 +16,10 @@ _DEPTH_LIMIT = 15
 
 
 class Variables:
-    """For one import."""
+    """For one import. `defaults`: what `.env` says."""
 
     def __init__(self, draft: Draft, notes: Notes) -> None:
+        self.defaults: dict[str, str] = {}
         self.draft = draft
         self.notes = notes
 
@@ -33,6 +34,8 @@ class Variables:
         ours = f"{name}_" if name in RESERVED_VARIABLES else name
         if ours not in self.draft.variables:
             table = Table(at)
+            if name in self.defaults:
+                table.put("default", self.defaults[name].replace("${", "$${"))
             table.put("env", name)
             self.draft.variables[ours] = table
         return ours

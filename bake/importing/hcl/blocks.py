@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bake.errors import Source
 from bake.importing.hcl.cursor import Cursor
 from bake.importing.hcl.expressions import expression
 from bake.importing.hcl.nodes import Attribute, Block, Body, Literal
 from bake.importing.hcl.texts import quoted
+from bake.importing.notes import Text
 
 
-def parse_hcl(source: Source) -> Body:
-    """Raises InputError at the first thing that is not HCL."""
-    cursor = Cursor(source, 1 if source.text.startswith("\ufeff") else 0)
+def parse_hcl(source: Text, start: int = 0, end: int | None = None) -> Body:
+    """The range `[start, end)` of a text. Raises InputError at the first thing that is not HCL."""
+    cursor = Cursor(source, start + source.text.startswith("\ufeff", start), end)
     return _body(cursor, end="")
 
 

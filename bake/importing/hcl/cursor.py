@@ -6,9 +6,9 @@ import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from bake.errors import InputError, Source
+from bake.errors import InputError
 from bake.importing.hcl.nodes import Node
-from bake.importing.notes import fault
+from bake.importing.notes import Text, fault
 
 NAME = re.compile(r"[^\W\d][\w-]*")
 NUMBER = re.compile(r"\d+(\.\d+)?([eE][+-]?\d+)?")
@@ -22,9 +22,9 @@ class Cursor:
     """`at`: offset of the next character. `comments` collects the comments met, by offset. `read_text` reads a
     quoted text where that is not as HCL writes it."""
 
-    def __init__(self, source: Source, start: int = 0) -> None:
+    def __init__(self, source: Text, start: int = 0, end: int | None = None) -> None:
         self.source = source
-        self.text = source.text
+        self.text = source.text[:end]
         self.at = start
         self.comments: dict[int, str] = {}
         self.read_text: Callable[[Cursor, Callable[[Cursor], Node]], Node] | None = None

@@ -50,15 +50,21 @@ def _add(found: Definitions, block: Block, notes: Notes) -> None:
     name = block.labels[0]
     if block.type == "target":
         found.targets.setdefault(name, []).append(block)
-        if len(found.targets[name]) > 1:
+        earlier = found.targets[name][:-1]
+        if any(_in_one_file(notes, each, block) for each in earlier):
             notes.add("repeated-block", block.at, f"target `{name}` is defined again; both blocks are merged")
     elif block.type == "function":
         found.functions[name] = _function(block, notes)
     else:
         known = found.variables if block.type == "variable" else found.groups
-        if name in known:
+        if name in known and _in_one_file(notes, known[name], block):
             notes.add("repeated-block", block.at, f"{block.type} `{name}` is defined again; only the last one counts")
         known[name] = block
+
+
+def _in_one_file(notes: Notes, one: Block, other: Block) -> bool:
+    """A block of a later file is there to override: that is no surprise."""
+    return notes.source.part(one.at) == notes.source.part(other.at)
 
 
 def attributes(block: Block) -> dict[str, Attribute]:

@@ -13,22 +13,23 @@ from bake.importing.hcl.cursor import Cursor
 from bake.importing.hcl.expressions import expression
 from bake.importing.hcl.nodes import Attribute, Block, Body, Literal, Name, Node, Object, Tuple
 from bake.importing.hcl.texts import bare, quoted
-from bake.importing.notes import fault
+from bake.importing.notes import Text, fault
 
 _BLOCKS = ("variable", "group", "target", "function")
 _COMMENT = "//"
 _TEXT = re.compile(r'"(?:[^"\\]|\\.)*"', re.S)
 
 
-def parse_json(source: Source) -> Body:
-    """Raises InputError at the first thing that is not JSON, or not in the form of a definition."""
+def parse_json(source: Text, start: int = 0, end: int | None = None) -> Body:
+    """The range `[start, end)` of a text. Raises InputError at the first thing that is not JSON, or no definition."""
+    start += source.text.startswith("\ufeff", start)
     try:
-        json.loads(source.text.removeprefix("\ufeff"))
+        json.loads(source.text[start:end])
     except json.JSONDecodeError as error:
-        raise fault(source, error.pos, f"this is no JSON: {error.msg}") from None
+        raise fault(source, start + error.pos, f"this is no JSON: {error.msg}") from None
     except (RecursionError, ValueError):
         pass  # the expression parser has a limit of its own, and says where it is reached
-    cursor = Cursor(source, 1 if source.text.startswith("\ufeff") else 0)
+    cursor = Cursor(source, start, end)
     cursor.read_text = _text
     with cursor.brackets():
         node = expression(cursor)
@@ -44,7 +45,7 @@ def parse_json(source: Source) -> Body:
     return Body(tuple(attributes), tuple(blocks))
 
 
-def _pairs(source: Source, node: Object) -> Iterator[tuple[str, Node, Node, tuple[str, ...]]]:
+def _pairs(source: Text, node: Object) -> Iterator[tuple[str, Node, Node, tuple[str, ...]]]:
     """(name, key, value, comments above it), without the `"//"` keys that are comments."""
     above: list[str] = []
     for key, value in node.pairs:
@@ -57,21 +58,21 @@ def _pairs(source: Source, node: Object) -> Iterator[tuple[str, Node, Node, tupl
         above = []
 
 
-def _blocks(source: Source, type_: str, node: Node) -> Iterator[Block]:
+def _blocks(source: Text, type_: str, node: Node) -> Iterator[Block]:
     for each in _objects(source, node):
         for label, key, value, above in _pairs(source, each):
             for body in _objects(source, value):
                 yield Block(type_, (label,), key.at, _body(source, body, type_), above)
 
 
-def _objects(source: Source, node: Node) -> Iterator[Object]:
+def _objects(source: Text, node: Node) -> Iterator[Object]:
     for each in node.items if isinstance(node, Tuple) else (node,):
         if not isinstance(each, Object):
             raise fault(source, each.at, "this must be an object")
         yield each
 
 
-def _body(source: Source, node: Object, type_: str) -> Body:
+def _body(source: Text, node: Object, type_: str) -> Body:
     attributes: list[Attribute] = []
     blocks: list[Block] = []
     for name, key, value, above in _pairs(source, node):
@@ -98,7 +99,7 @@ def _text(cursor: Cursor, parse: Callable[[Cursor], Node]) -> Node:
     except (json.JSONDecodeError, UnicodeEncodeError):
         raise cursor.fault("this is no text of JSON", start) from None
     try:
-        node: Node = _placed(bare(Cursor(Source(cursor.source.name, decoded)), parse), start)
+        node: Node = _placed(bare(Cursor(Source("", decoded)), parse), start)
         return node
     except InputError as error:
         raise cursor.fault(error.diagnostics[0].message, start) from None

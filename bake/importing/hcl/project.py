@@ -16,14 +16,15 @@ from bake.importing.hcl.nodes import Block, Body, Literal, Tuple
 from bake.importing.hcl.symbolic import Symbols
 from bake.importing.hcl.targets import Imported, TargetReader
 from bake.importing.hcl.variables import read_variables
+from bake.importing.layers import over
 from bake.importing.notes import Notes, fault
 from bake.spec.atoms import TARGET, TEXT
 
 _NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
-def draft_of(body: Body, notes: Notes) -> Draft:
-    """Raises InputError with all that is wrong with the expressions."""
+def draft_of(body: Body, notes: Notes, below: Draft) -> Draft:
+    """`below`: what compose files define. Raises InputError with all that is wrong with the expressions."""
     definitions = read_definitions(body, notes)
     evaluator = Evaluator(definitions, notes)
     live: dict[str, str] = {}
@@ -37,7 +38,9 @@ def draft_of(body: Body, notes: Notes) -> Draft:
     if reader.errors:
         raise InputError(_unique(reader.errors))
     draft.targets = {each.name: each.table for each in targets}
-    settle_groups(draft, {name for each in targets for name in (each.name, *each.combinations)}, notes)
+    draft = over(below, draft)
+    combinations = {name for each in targets for name in each.combinations}
+    settle_groups(draft, {*draft.targets, *combinations}, notes)
     Families(draft.targets, {each.name: each.parents for each in targets}, notes).settle()
     return draft
 

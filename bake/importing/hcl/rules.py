@@ -10,6 +10,7 @@ from bake.importing.hcl.bindings import Env, Known
 from bake.importing.hcl.convert import Mismatch, Value, to_bool, to_number, to_text
 from bake.importing.hcl.functions import CHANGING, FUNCTIONS
 from bake.importing.hcl.functions.collections import index
+from bake.importing.hcl.functions.conversions import converted
 from bake.importing.hcl.functions.numbers import BINARY
 from bake.importing.hcl.functions.texts import limited
 from bake.importing.hcl.nodes import (
@@ -59,6 +60,8 @@ def _splat(self: Evaluator, node: Splat, env: Env) -> Value:
 def _call(self: Evaluator, node: Call, env: Env) -> Value:
     if node.name in ("try", "can"):
         return _tries(self, node, env)
+    if node.name == "convert" and len(node.args) == 2 and not node.spread:
+        return converted(self.value(node.args[0], env), node.args[1])
     function = self.definitions.functions.get(node.name)
     if function is not None:
         return self.value(function.result, self.bind(function, node, env))

@@ -9,8 +9,10 @@ from bake.errors import Diagnostic, InputError
 from bake.importing.draft import Draft, Table
 from bake.importing.hcl.definitions import attributes
 from bake.importing.hcl.evaluate import BUILT_IN
+from bake.importing.hcl.functions.conversions import type_name
 from bake.importing.hcl.lowering import Lowering
 from bake.importing.hcl.nodes import Block, Node
+from bake.importing.hcl.validations import TYPES, both, pattern_of
 from bake.importing.notes import Unsupported
 from bake.spec.atoms import FLAG, LIMIT, TEXT
 from bake.spec.file import RESERVED_VARIABLES
@@ -73,11 +75,45 @@ def _variable(
         if key not in _KNOWN:
             message = f"`{key}` of a variable means nothing to the peer; it is left out"
             lowering.notes.add("unknown-key", attribute.at, message)
+    _restrict(lowering, name, block, table)
+
+
+def _restrict(lowering: Lowering, name: str, block: Block, table: Table) -> None:
+    """`type` and `validation` as `pattern`, as far as one says the same."""
+    evaluator = lowering.evaluator
+    kind = attributes(block).get("type")
+    called = type_name(kind.node) if kind is not None else ""
+    found = TYPES.get(called)
+    if kind is not None and called in ("list", "set", "map", "tuple", "object"):
+        message = f"`{name}` is a {called} by its type; bake.toml has single values only"
+        lowering.notes.add("compound-variable", kind.at, message)
+    if found is not None and table.value("default") == "":
+        found = f"({found})?"
+    if found is not None and not _admits(found, table):
+        found = None
     for inner in block.body.blocks:
-        message = f"the `{inner.type}` of variable `{name}` is left out"
-        lowering.notes.add(
-            "validation", inner.at, message, "`pattern = '…'` is a regular expression that values must match"
-        )
+        condition = attributes(inner).get("condition")
+        evaluator.start()
+        wanted = pattern_of(condition.node, name, evaluator) if condition is not None else None
+        if wanted is None or not _admits(wanted, table):
+            message = f"the `{inner.type}` of variable `{name}` is left out"
+            hint = "`pattern = '…'` is a regular expression that values must match"
+            lowering.notes.add("validation", inner.at, message, hint)
+        elif wanted == ".+" and table.value("default") == "":
+            table.put("required", True, inner.at)
+        else:
+            found = wanted if found is None else both(found, wanted)
+    if found is not None:
+        table.put("pattern", found)
+    if table.value("required"):
+        del table.items["default"]
+
+
+def _admits(pattern: str, table: Table) -> bool:
+    """Whether the default meets a pattern; an empty one that does not means that a value must be given."""
+    default = table.value("default")
+    text = str(default).lower() if isinstance(default, bool) else str(default)
+    return "${" in text or (text == "" and pattern == ".+") or re.fullmatch(pattern, text) is not None
 
 
 def _declare(

@@ -6,11 +6,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from bake.importing.hcl.functions.collections import COLLECTIONS
+from bake.importing.hcl.functions.networks import NETWORKS
 from bake.importing.hcl.functions.numbers import NUMBERS
 from bake.importing.hcl.functions.patterns import PATTERNS
 from bake.importing.hcl.functions.texts import TEXTS
+from bake.importing.hcl.functions.times import TIMES
 
-FUNCTIONS: Mapping[str, Callable[..., Any]] = {**TEXTS, **PATTERNS, **COLLECTIONS, **NUMBERS}
+FUNCTIONS: Mapping[str, Callable[..., Any]] = {
+    **TEXTS, **PATTERNS, **COLLECTIONS, **NUMBERS, **TIMES, **NETWORKS,
+}  # fmt: skip
 """Each raises Mismatch for what it cannot take."""
 
 CHANGING = frozenset({"timestamp", "uuidv4", "uuidv5", "bcrypt", "homedir", "rsadecrypt"})

@@ -147,6 +147,17 @@ def _intersection(first: Value, *lists: Value) -> list[Value]:
     return [each for each in distinct(first) if all(contains(found, each) for found in lists)]
 
 
+def _difference(*lists: Value) -> list[Value]:
+    found: list[Value] = []
+    for each in lists:
+        other = distinct(each)
+        found = [
+            *(value for value in found if not contains(other, value)),
+            *(value for value in other if not contains(found, value)),
+        ]
+    return found
+
+
 COLLECTIONS: Mapping[str, Callable[..., Any]] = {
     "concat": concat,
     "compact": lambda found: [each for each in to_list(found) if each not in ("", None)],
@@ -176,4 +187,5 @@ COLLECTIONS: Mapping[str, Callable[..., Any]] = {
     "setintersection": _intersection,
     "setsubtract": lambda found, gone: [each for each in distinct(found) if not contains(gone, each)],
     "sethaselement": contains,
+    "setsymmetricdifference": _difference,
 }

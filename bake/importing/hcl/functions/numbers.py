@@ -36,6 +36,13 @@ def _power(base: Value, exponent: Value) -> Any:
     return float(base) ** float(exponent)
 
 
+def _logarithm(number: Value, base: Value) -> Any:
+    try:
+        return math.log(number) / math.log(base)
+    except ValueError:
+        raise Mismatch("there is no such logarithm") from None
+
+
 def _parseint(text: Value, base: Value) -> int:
     try:
         return int(to_text(text)[:100], int(to_number(base)))
@@ -83,4 +90,5 @@ NUMBERS: Mapping[str, Callable[..., Any]] = {
     "max": lambda first, *more: max(map(to_number, (first, *more))),
     "pow": _arithmetic(_power),
     "parseint": _parseint,
+    "log": _arithmetic(_logarithm),
 }

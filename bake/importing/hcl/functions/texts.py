@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import csv
 import hashlib
 import json
 import posixpath
@@ -115,6 +116,24 @@ def _json(text: Value) -> Value:
         raise Mismatch("this is no JSON") from None
 
 
+def _rows(text: Value) -> list[Value]:
+    """Each line as an object; the first line names the keys."""
+    try:
+        rows = list(csv.reader(to_text(text).splitlines(), strict=True))
+    except csv.Error as error:
+        raise Mismatch(f"this is no CSV: {error}") from None
+    if not rows or any(len(row) != len(rows[0]) for row in rows) or len(set(rows[0])) < len(rows[0]):
+        raise Mismatch("CSV needs a first line with names, and as many fields in each other line")
+    return [dict(zip(rows[0], row, strict=True)) for row in rows[1:]]
+
+
+def _bytes(text: Value, start: Value, length: Value) -> str:
+    data, first, count = to_text(text).encode(), int(to_number(start)), int(to_number(length))
+    if not 0 <= first <= len(data) or not 0 <= count <= len(data) - first:
+        raise Mismatch(f"a text of {len(data)} bytes has no such part")
+    return data[first : first + count].decode(errors="replace")
+
+
 def _title(text: Value) -> str:
     return re.sub(r"\b[a-z]", lambda match: match.group().upper(), to_text(text))
 
@@ -156,5 +175,7 @@ TEXTS: Mapping[str, Callable[..., Any]] = {
     "base64decode": _decode,
     "jsonencode": _encode,
     "jsondecode": _json,
+    "csvdecode": _rows,
+    "bytesslice": _bytes,
     **{name: _digest(name) for name in ("md5", "sha1", "sha256", "sha512")},
 }

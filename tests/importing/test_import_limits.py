@@ -1,0 +1,77 @@
+"""Large and hostile inputs end in a clear error, in a process that stays small and quick (measured: its own time)."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+MB = 1024 * 1024
+ALIASES = (
+    "a0: &a0 [x, x]\n"
+    + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
+    + "services: {s: {build: .}}\n"
+)
+_SCRIPT = """
+import resource, sys
+from bake.cli import main
+code = main(["import", sys.argv[1], "-o", "-"])
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(f"{code} {used.ru_utime + used.ru_stime:.3f} {used.ru_maxrss // 1024}")
+"""
+
+
+def _filled(start: str, unit: str, size: int) -> str:
+    return start + unit * (size // len(unit))
+
+
+INPUTS: dict[str, tuple[str, Callable[[], str], str]] = {
+    "10 MB of HCL": ("a.hcl", lambda: _filled("", 'target "a" {\n}\n', 10 * MB), "file-too-large"),
+    "10 MB of JSON": ("a.json", lambda: json.dumps({"target": {"a": {"tags": ["x"] * MB * 2}}}), "file-too-large"),
+    "10 MB of YAML": ("a.yaml", lambda: _filled("services:\n", "  a: {build: .}\n", 10 * MB), "file-too-large"),
+    "1 MB of HCL, wrong at its end": (
+        "a.hcl", lambda: _filled("", 'target "a" {\n}\n', MB - 100) + "=", "import-syntax",
+    ),
+    "much YAML, wrong at its end": (
+        "a.yaml", lambda: _filled("services:\n", "  a: {build: .}\n", MB // 8 - 100) + " b: ]", "import-syntax",
+    ),
+    "1 MB of JSON, wrong at its end": (
+        "a.json", lambda: '{"target": {"a": {"tags": [' + '"x", ' * (MB // 5 - 20) + "]}}", "import-syntax",
+    ),
+    "nested JSON": ("a.json", lambda: '{"target": ' + "[" * (MB - 100), "nested-too-deeply"),
+    "nested HCL": ("a.hcl", lambda: "a = " + "{a = " * (MB // 6), "nested-too-deeply"),
+    "nested HCL templates": ("a.hcl", lambda: "a = " + '"${' * (MB // 4), "nested-too-deeply"),
+    "nested YAML flows": ("a.yaml", lambda: "a: " + "{a: " * (MB // 40), "nested-too-deeply"),
+    "nested YAML blocks": ("a.yaml", lambda: "".join(" " * n + "a:\n" for n in range(400)), "nested-too-deeply"),
+    "YAML aliases": ("a.yaml", lambda: ALIASES, "too-much-work"),
+    "a large matrix": (
+        "a.hcl",
+        lambda: 'target "a" {\n  name = "a-${x}-${y}"\n  matrix = { x = range(1000), y = range(1000) }\n}\n',
+        "too-much-work",
+    ),
+    "many unknown keys, all noted": (
+        "a.hcl", lambda: 'target "a" {\n' + "".join(f"  k{n} = 1\n" for n in range(9000)) + "  tags = [x]\n}\n",
+        "import-undefined",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_a_clear_error_in_little_time_and_memory(tmp_path: Path, name: str) -> None:
+    """CPU time rather than time on the clock, which depends on what else runs."""
+    file, text, code = INPUTS[name]
+    (tmp_path / file).write_text(text())
+    done = subprocess.run(
+        [sys.executable, "-c", _SCRIPT, file], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
+    )
+    exit_code, seconds, megabytes = done.stdout.split()
+    assert exit_code == "2", done.stderr[-500:]
+    assert f"error[{code}]" in done.stderr
+    assert f" --> {file}:" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert float(seconds) < 2
+    assert int(megabytes) < 300
