@@ -9,17 +9,22 @@ from bake.dockerfile.lines import BOM
 from bake.errors import Diagnostic, InputError, Source, Span
 
 _FORM = re.compile(r"([a-zA-Z][a-zA-Z0-9]*)\s*=\s*(.+?)\s*\Z")
+CHECK_ARG = "BUILDKIT_DOCKERFILE_CHECK"
+"""The build argument whose value replaces that of `# check=`."""
+SYNTAX_ARG = "BUILDKIT_SYNTAX"
+"""The same for `# syntax=`."""
 _NAMES = ("syntax", "escape", "check")
 
 
 @dataclass(frozen=True, slots=True)
 class Directives:
-    """`lines` is how many physical lines they take; `check_span` is the line of `check`."""
+    """`lines` is how many physical lines they take; `check_span` and `syntax_span` are the lines of these two."""
 
     syntax: str | None = None
     escape: str = "\\"
     check: str | None = None
     check_span: Span | None = None
+    syntax_span: Span | None = None
     lines: int = 0
 
 
@@ -43,4 +48,11 @@ def read_directives(source: Source) -> Directives:
             message = f"invalid escape token '{form[2]}' does not match ` or \\"
             raise InputError(Diagnostic("bad-escape", message, span))
         found[name] = form[2]
-    return Directives(found.get("syntax"), found.get("escape", "\\"), found.get("check"), spans.get("check"), number)
+    return Directives(
+        found.get("syntax"),
+        found.get("escape", "\\"),
+        found.get("check"),
+        spans.get("check"),
+        spans.get("syntax"),
+        number,
+    )

@@ -10,18 +10,16 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from bake.dockerfile.instructions import Arg, Dockerfile
-from bake.dockerfile.lint import CHECK_ARG, Outside, lint
+from bake.dockerfile.lint import CHECK_ARG, lint
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform
 from bake.plan.compile import Compiler, Siblings, platforms_of
 from bake.plan.facts import Facts, Needs
+from bake.plan.linting import ignore_patterns, outside_of, reached_stages
 from bake.plan.reads import large_contexts, missing_sources
 from bake.plan.recipe import Open, Recipe
-from bake.plan.stages import find_target, reachable
-from bake.plan.step import LocalOp
 from bake.plan.unknown import UnknownImages
 from bake.spec.target import Target
-from bake.words import WordError, expand
 
 _SYNTAX = ("syntax error", "unsupported modifier", "unexpected end", "invalid pattern")
 """What is wrong with a word whatever the variables are; `${x:?…}` may fail only because a base image is not known."""
@@ -73,20 +71,9 @@ def _built(compiler: Compiler, target: Target, build_platform: Platform) -> _Bui
     """None where there is no Dockerfile (yet) that could be read; the first platform stands for all."""
     try:
         recipe = Recipe(compiler, target, platforms_of(target, build_platform)[0])
-        return _Built(target, recipe, _reached(recipe), _ignored(recipe))
+        return _Built(target, recipe, reached_stages(recipe), ignore_patterns(recipe))
     except (InputError, Open):
         return None
-
-
-def _reached(recipe: Recipe) -> frozenset[int]:
-    """All stages when it cannot be told, which is an error told elsewhere."""
-    dockerfile = recipe.dockerfile
-    try:
-        bases = {s.index: expand(s.base, recipe.global_scope, escape=recipe.escape).text for s in dockerfile.stages}
-        final = find_target(dockerfile, recipe.target.target, None)
-        return frozenset(s.index for s in reachable(dockerfile, final, bases, frozenset(recipe.contexts)))
-    except (InputError, WordError):
-        return frozenset(stage.index for stage in dockerfile.stages)
 
 
 def _linted(built: Iterable[_Built]) -> Iterator[Diagnostic]:
@@ -96,18 +83,11 @@ def _linted(built: Iterable[_Built]) -> Iterator[Diagnostic]:
     linted: set[object] = set()
     for one in built:
         dockerfile = one.recipe.dockerfile
-        scope = one.recipe.global_scope
         likeness = _likeness(one)
         if likeness in linted:
             continue
         linted.add(likeness)
-        outside = Outside(
-            args=one.recipe.build_args,
-            predefined={name: value for name, value in scope.items() if name.startswith(("TARGET", "BUILD"))},
-            ignore=one.ignore,
-            contexts=frozenset(one.recipe.contexts),
-            reached=frozenset(reached[id(dockerfile)]),
-        )
+        outside = outside_of(one.recipe, frozenset(reached[id(dockerfile)]), one.ignore)
         yield from lint(dockerfile, outside)
 
 
@@ -117,16 +97,6 @@ def _likeness(one: _Built) -> object:
     outer = {name for arg in recipe.dockerfile.args for name, _ in arg.pairs} | {CHECK_ARG}
     values = frozenset((name, value if name in outer else "") for name, value in recipe.build_args.items())
     return id(recipe.dockerfile), one.ignore, frozenset(recipe.contexts), recipe.platform, values
-
-
-def _ignored(recipe: Recipe) -> tuple[str, ...]:
-    """Patterns of the main context's ignore file; none where that context is no directory."""
-    try:
-        step = recipe.context(recipe.dockerfile.stages[0].span)
-    except InputError:
-        return ()
-    op = recipe.graph.steps[step].op
-    return op.ignore if isinstance(op, LocalOp) else ()
 
 
 def _unused_args(built: Iterable[_Built]) -> Iterator[Diagnostic]:

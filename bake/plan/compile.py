@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from bake.dockerfile.directives import CHECK_ARG
 from bake.errors import Diagnostic, InputError
 from bake.oci.platform import Platform, parse_platform
 from bake.plan.bases import as_base
@@ -54,6 +55,7 @@ class Compiler:
         self.targets: dict[str, Target] = {}
         self.edges: dict[str, dict[str, None]] = {}
         self.warnings: list[Diagnostic] = []
+        self.recipes: list[Recipe] = []
         self._done: dict[tuple[str, Platform], Lowered] = {}
         self._unmade: dict[tuple[str, Platform], Open | InputError] = {}
         self._open: list[str] = []
@@ -72,13 +74,15 @@ class Compiler:
         self.targets[target.name] = target
         self._open.append(target.name)
         try:
-            result = Recipe(self, target, platform).build()
+            recipe = Recipe(self, target, platform)
+            result = recipe.build()
         except (Open, InputError) as reason:
             self._unmade[key] = reason  # else each of its users would try again, and each of theirs twice as often
             raise
         finally:
             self._open.pop()
         self._done[key] = result
+        self.recipes.append(recipe)
         return result
 
     def sibling(self, user: Target, name: str, platform: Platform) -> Lowered:
@@ -123,6 +127,7 @@ def compile_plan(
         raise InputError(errors)
     if waiting:
         return compiler.needs
+    _refuse_violations(compiler)
     steps = compiler.graph.steps
     return Plan(
         steps=steps,
@@ -134,6 +139,17 @@ def compile_plan(
         needs=compiler.needs,
         warnings=tuple(dict.fromkeys(compiler.warnings)),
     )
+
+
+def _refuse_violations(compiler: Compiler) -> None:
+    """Raises InputError for the Dockerfiles that say `# check=error=true` and meet a rule."""
+    strict = [each for each in compiler.recipes if each.dockerfile.check or CHECK_ARG in each.build_args]
+    if strict:
+        from bake.plan.linting import lint_errors
+
+        found = lint_errors(strict, compiler.facts)
+        if found:
+            raise InputError(found)
 
 
 def platforms_of(target: Target, build_platform: Platform) -> tuple[Platform, ...]:

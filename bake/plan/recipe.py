@@ -8,6 +8,8 @@ from functools import lru_cache
 from posixpath import relpath
 from typing import TYPE_CHECKING
 
+from bake.dockerfile.directives import SYNTAX_ARG
+from bake.dockerfile.frontend import check_frontend
 from bake.dockerfile.ignore import parse_patterns
 from bake.dockerfile.instructions import Dockerfile, Stage
 from bake.dockerfile.parse import parse, parse_instruction
@@ -27,6 +29,8 @@ from bake.words import WordError, expand
 if TYPE_CHECKING:
     from bake.plan.compile import Compiler
 
+_HEAD = 2000
+"""Characters of a Dockerfile; directives are its first lines."""
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
@@ -228,7 +232,7 @@ class Recipe:
     def _dockerfile(self) -> Dockerfile:
         inline = self.target.dockerfile_inline
         if inline is not None:
-            return _parsed(f"{self.target.name}:dockerfile-inline", inline)
+            return self._parsed(f"{self.target.name}:dockerfile-inline", inline)
         path = self._dockerfile_path()
         for candidate in self._ignore_paths():
             if candidate not in self.compiler.facts.texts:
@@ -243,7 +247,13 @@ class Recipe:
             hint = "set `dockerfile`, `context` or `dockerfile-inline`"
             span = self.target.span("dockerfile") or self.target.span("")
             raise InputError(Diagnostic("no-dockerfile", message, span, hint))
-        return _parsed(self._shown(path), text)
+        return self._parsed(self._shown(path), text)
+
+    def _parsed(self, name: str, text: str) -> Dockerfile:
+        syntax = self.build_args.get(SYNTAX_ARG)
+        if syntax or "syntax" in text[:_HEAD].lower():
+            check_frontend(Source(name, text), syntax, self.target.span(f"args.{SYNTAX_ARG}"))
+        return _parsed(name, text)
 
     def _shown(self, path: str) -> str:
         """From the workspace's directory: the name of an included file's target tells where that file is."""

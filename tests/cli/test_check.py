@@ -189,3 +189,18 @@ def test_sarif_names_the_rules(check: Call) -> None:
 def test_a_context_that_is_none_is_told_where_it_is_named(check: Call) -> None:
     spec = '[target.app]\ncontext = "/dev/null"\ndockerfile-inline = "FROM scratch\\nCOPY a /"\n'
     assert codes(check, {"bake.toml": spec})[1][0] == "bake.toml:2 no-context"
+
+
+@pytest.mark.parametrize("command", ["build", "plan"])
+def test_error_true_fails_builds_and_plans_too(
+    check: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    files = {"bake.toml": SPEC, "app/Dockerfile": "# check=error=true\nFROM scratch AS Build\n"}
+    code, out, _ = check(files)
+    assert code == 2
+    assert "error[stage-name-casing]" in out
+    monkeypatch.setenv("BAKE_STORE", str(tmp_path / "store"))
+    assert main([command, "app"]) == 2
+    err = capsys.readouterr().err
+    assert "Dockerfile:2:17" in err
+    assert "lint violation found for rules: StageNameCasing" in err

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from bake.dockerfile.directives import CHECK_ARG
 from bake.dockerfile.instructions import Dockerfile
 from bake.dockerfile.lint import casing, descriptions, instructions, order, paths, stages, variables
 from bake.dockerfile.lint.checks import Checks, parse_checks
@@ -12,10 +13,8 @@ from bake.dockerfile.lint.rule import Finding, Rule
 from bake.dockerfile.lint.view import BaseFact, Outside, View, view_of
 from bake.errors import Diagnostic, Span, nearest
 
-__all__ = ["CHECK_ARG", "RULES", "BaseFact", "Outside", "lint"]
+__all__ = ["CHECK_ARG", "RULES", "BaseFact", "Outside", "lint", "violations"]
 
-CHECK_ARG = "BUILDKIT_DOCKERFILE_CHECK"
-"""The build argument whose value replaces the directive's."""
 _DIRECTIVE = re.compile(r"#\s*check\s*=\s*(.+?)\s*$", re.IGNORECASE)
 
 _RULES = (
@@ -28,44 +27,47 @@ _RULES = (
     Rule("DuplicateStageName", "duplicate-stage-name", stages.duplicate_stage_name, "give the stage a name of its own"),
     Rule("ReservedStageName", "reserved-stage-name", stages.reserved_stage_name, "choose another name"),
     Rule("JSONArgsRecommended", "json-args-recommended", instructions.json_args_recommended,
-         'write it as ["program", "argument"], or say the shell with SHELL'),
+         'write it as ["program", "argument"], or say the shell with SHELL', reached=True),
     Rule("MaintainerDeprecated", "maintainer-deprecated", instructions.maintainer_deprecated,
          "LABEL org.opencontainers.image.authors=…"),
     Rule("UndefinedArgInFrom", "undefined-arg-in-from", variables.undefined_arg_in_from,
          "declare it with ARG before the first FROM"),
-    Rule("WorkdirRelativePath", "workdir-relative-path", paths.workdir_relative_path, "begin the path with /"),
+    Rule("WorkdirRelativePath", "workdir-relative-path", paths.workdir_relative_path, "begin the path with /",
+         reached=True),
     Rule("UndefinedVar", "undefined-var", variables.undefined_var,
-         "declare it with ARG or ENV in this stage, above this line"),
+         "declare it with ARG or ENV in this stage, above this line", reached=True),
     Rule("MultipleInstructionsDisallowed", "multiple-instructions-disallowed", instructions.multiple_instructions,
-         "remove this one"),
+         "remove this one", reached=True),
     Rule("LegacyKeyValueFormat", "legacy-key-value-format", instructions.legacy_key_value_format,
          "put = between name and value"),
     Rule("InvalidBaseImagePlatform", "invalid-base-image-platform", stages.invalid_base_image_platform,
-         "choose an image that is there for this platform"),
+         "choose an image that is there for this platform", reached=True),
     Rule("RedundantTargetPlatform", "redundant-target-platform", stages.redundant_target_platform,
          "remove the flag"),
     Rule("SecretsUsedInArgOrEnv", "secrets-used-in-arg-or-env", instructions.secrets_used_in_arg_or_env,
-         "use RUN --mount=type=secret: ARG and ENV can be read from the image"),
+         "use RUN --mount=type=secret: ARG and ENV can be read from the image", reached=True),
     Rule("InvalidDefaultArgInFrom", "invalid-default-arg-in-from", variables.invalid_default_arg_in_from,
          "give the ARG a default that makes a valid name"),
     Rule("FromPlatformFlagConstDisallowed", "from-platform-flag-const-disallowed", stages.constant_platform,
          "use $BUILDPLATFORM, or name the stage after the platform"),
     Rule("CopyIgnoredFile", "copy-ignored-file", paths.copy_ignored_file,
-         "take it out of the ignore file, or out of this line"),
+         "take it out of the ignore file, or out of this line", reached=True),
     Rule("InvalidDefinitionDescription", "invalid-definition-description", descriptions.invalid_definition_description,
          "begin the comment with the name, or put an empty line with # below it", experimental=True),
-    Rule("ExposeProtoCasing", "expose-proto-casing", instructions.expose_proto_casing, "write tcp, udp or sctp"),
+    Rule("ExposeProtoCasing", "expose-proto-casing", instructions.expose_proto_casing, "write tcp, udp or sctp",
+         reached=True),
     Rule("ExposeInvalidFormat", "expose-invalid-format", instructions.expose_invalid_format,
-         "name the container's port alone"),
+         "name the container's port alone", reached=True),
     Rule("UnusedStage", "unused-stage", stages.unused_stage,
-         "remove it, or build it: a target with `target = \"…\"`"),
-    Rule("CopyBeforeInstall", "copy-before-install", order.copy_before_install, "move the RUN above this line"),
+         "remove it, or build it: a target with `target = \"…\"`", own=True),
+    Rule("CopyBeforeInstall", "copy-before-install", order.copy_before_install, "move the RUN above this line",
+         own=True),
 )  # fmt: skip
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}
 
 
 def lint(dockerfile: Dockerfile, outside: Outside = Outside()) -> tuple[Diagnostic, ...]:  # noqa: B008
-    """All findings by line: warnings, or errors where the file says `error=true`.
+    """All findings by line: warnings, or errors where the file says `error=true` and BuildKit has the rule.
 
     A wrong `# check=` line is an error of its own; the rules are then applied as if it were not there.
     """
@@ -74,7 +76,39 @@ def lint(dockerfile: Dockerfile, outside: Outside = Outside()) -> tuple[Diagnost
     for rule in _RULES:
         for finding in rule.find(view):
             if checks.with_comments(finding.at.comments).allows(rule):
-                found.append(_diagnostic(rule, finding, checks.error))
+                found.append(_diagnostic(rule, finding, checks.error and not rule.own))
+    return _by_line(found)
+
+
+def violations(dockerfile: Dockerfile, outside: Outside) -> tuple[Diagnostic, ...]:
+    """The errors that keep this from being built, since it says `error=true`; the last one sums them up as BuildKit
+    does. `outside.reached`: the stages of this build.
+    """
+    view = view_of(dockerfile, outside)
+    checks, wrong = _checks(view)
+    failed = [each for each in wrong if each.severity == "error"]
+    if failed or not checks.error:
+        return tuple(failed)
+    found: list[Diagnostic] = []
+    names: dict[str, None] = {}
+    for rule in _RULES:
+        for finding in () if rule.own else rule.find(view):
+            if _is_met(rule, finding, outside) and checks.with_comments(finding.at.comments).allows(rule):
+                found.append(_diagnostic(rule, finding, error=True))
+                names[rule.name] = None
+    if not found:
+        return ()
+    message = f"lint violation found for rules: {', '.join(names)}"
+    hint = f"mend them, or `# check=skip={','.join(names)};error=true`"
+    return (*_by_line(found), Diagnostic("lint-violation", message, _directive_span(view), hint))
+
+
+def _is_met(rule: Rule, finding: Finding, outside: Outside) -> bool:
+    stage = finding.at.stage
+    return not rule.reached or stage < 0 or outside.reached is None or stage in outside.reached
+
+
+def _by_line(found: list[Diagnostic]) -> tuple[Diagnostic, ...]:
     return tuple(sorted(found, key=lambda d: (d.span.line, d.span.column) if d.span else (0, 0)))
 
 

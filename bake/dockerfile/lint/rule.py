@@ -20,10 +20,16 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`name` is the peer's, used in `# check=skip=`; `code` is ours; `hint` says what to do."""
+    """`name` is the peer's, used in `# check=skip=`; `code` is ours; `hint` says what to do.
+
+    `own`: a rule that BuildKit does not have, so that `error=true` cannot mean it. `reached`: it is applied to the
+    stages that are built only, as BuildKit does while it dispatches their instructions.
+    """
 
     name: str
     code: str
     find: Callable[[View], Iterator[Finding]]
     hint: str
     experimental: bool = False
+    own: bool = False
+    reached: bool = False
