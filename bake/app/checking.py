@@ -34,7 +34,7 @@ def check(options: Options) -> tuple[Diagnostic, ...]:
 
 
 def _check(session: Session, report: Report) -> None:
-    spec = read(find(session.options.directory, session.options.file))
+    spec = read(find(session.options.directory, session.options.file), session.environment)
     asked = request(session, spec, ("all",))
     report.extend(check_spec(spec, asked))
     resolved = Resolved(spec, asked)

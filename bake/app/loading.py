@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError, Source
+from bake.gather.parsed import Parsed
 from bake.gather.spec_files import matches as files_matching
 from bake.gather.spec_files import read_source
+from bake.spec.document import KnownSource
 from bake.spec.request import Request
 from bake.spec.resolve import Resolved, resolve
 from bake.spec.target import Target
@@ -38,7 +40,7 @@ def load(session: Session, names: Sequence[str] | None = None) -> Loaded:
     """Raises InputError with everything that is wrong. `names` None takes those of the options."""
     options = session.options
     path = find(options.directory, options.file)
-    spec = read(path)
+    spec = read(path, session.environment)
     resolved = resolve(spec, request(session, spec, options.names if names is None else names))
     targets = {name: resolved.target(name) for name in resolved.requested}
     return Loaded(spec.directory, resolved, targets)
@@ -73,23 +75,30 @@ def find(directory: str, file: str | None) -> Path:
     raise InputError(Diagnostic("no-spec", message, hint="name one with -f FILE"))
 
 
-def read(path: Path) -> Spec:
+def read(path: Path, environment: Mapping[str, str] = os.environ) -> Spec:
     """The file at `path` with all that it includes."""
-    return read_all(path)[0]
+    return read_all(path, environment)[0]
 
 
-def read_all(path: Path) -> tuple[Spec, tuple[str, ...]]:
+def read_all(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[Spec, tuple[str, ...]]:
     """As `read`, and the absolute paths of the files that were read."""
     texts: dict[str, Source | Diagnostic] = {}
     matches: dict[FileGlob, Sequence[str] | Diagnostic] = {}
+    parsed = Parsed(environment, str(path))
     while True:
         result = load_spec(str(path), texts, matches)
         if isinstance(result, Spec):
+            parsed.keep((m.file.source.text, m.file.document.data) for m in result.members if m.file.document.data)
             return result, tuple(texts)
         for query in result.globs:
             matches[query] = _matches(query)
         for name in result.paths:
-            texts[name] = read_source(name, _shown(name, path.parent))
+            texts[name] = _known(read_source(name, _shown(name, path.parent)), parsed)
+
+
+def _known(source: Source | Diagnostic, parsed: Parsed) -> Source | Diagnostic:
+    data = parsed.data(source.text) if isinstance(source, Source) else None
+    return source if data is None or isinstance(source, Diagnostic) else KnownSource(source.name, source.text, data)
 
 
 def _matches(query: FileGlob) -> Sequence[str] | Diagnostic:

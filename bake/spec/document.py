@@ -32,6 +32,13 @@ class Number(float):
         return number
 
 
+@dataclass(frozen=True, slots=True)
+class KnownSource(Source):
+    """A text that has been parsed before, with what it said."""
+
+    data: dict[str, Any] = field(repr=False, compare=False)
+
+
 @dataclass(frozen=True, eq=False)
 class Document:
     """A parsed text. `directory` (absolute) is what its paths are relative to; None: whoever uses the value."""
@@ -97,6 +104,8 @@ def parse_document(source: Source, directory: str) -> Document:
     if len(source.text) > SIZE_LIMIT:
         message = f"{source.name} has {len(source.text)} characters; more than {SIZE_LIMIT} are not read"
         raise InputError(Diagnostic("file-too-large", message, source.span(0), "split it and `include` the parts"))
+    if isinstance(source, KnownSource):
+        return Document(source, directory, source.data)
     try:
         data = tomllib.loads(_without_mark(source.text), parse_float=Number)
     except RecursionError:

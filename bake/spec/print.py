@@ -13,6 +13,10 @@ from bake.spec.target import Target
 VERSION = 1
 _ALWAYS = ("context", "dockerfile", "platforms")
 """Keys that are shown also with their default."""
+_FIELDS = [
+    (name, key.field_name, getattr(Target("", "", ""), key.field_name)) for name, key in sorted(FIELD_KEYS.items())
+]
+"""(key, field of Target, what it is where nothing is said)."""
 
 
 def to_print(resolved: Resolved) -> dict[str, Any]:
@@ -27,13 +31,12 @@ def to_print(resolved: Resolved) -> dict[str, Any]:
 
 def print_target(target: Target) -> dict[str, Any]:
     """The keys of one target that say something; values of sensitive variables are hidden."""
-    default = Target("", "", "")
     shown: dict[str, Any] = {}
-    for name, key in FIELD_KEYS.items():
-        value = getattr(target, key.field_name)
+    for name, field, default in _FIELDS:
+        value = getattr(target, field)
         if name == "dockerfile" and target.dockerfile_inline is not None:
             continue
-        if name in _ALWAYS or (value is not None and value != getattr(default, key.field_name)):
+        if name in _ALWAYS or (value is not None and value != default):
             shown[name] = redact(_plain(value), target.sensitive)
     if target.axes:
         shown["axes"] = dict(target.axes)
