@@ -98,7 +98,7 @@ class Registry:
 
             return reading.has_blob(op, endpoint, path, digest)
 
-        return await self._ask(f"look for {digest} in {repository}", repository, work)
+        return await self.ask(f"look for {digest} in {repository}", repository, work)
 
     async def blob(self, repository: str, descriptor: Descriptor, limit: int = 16 * 1024 * 1024) -> bytes:
         """A small blob, verified; RemoteError when it has more than `limit` bytes."""
@@ -133,7 +133,7 @@ class Registry:
 
             return writing.offer_blob(op, endpoint, path, digest, [s for s in sources if s])
 
-        return await self._ask(f"push {digest} to {repository}", repository, work)
+        return await self.ask(f"push {digest} to {repository}", repository, work)
 
     async def upload_blob(
         self,
@@ -150,7 +150,7 @@ class Registry:
 
             writing.upload_blob(op, endpoint, path, descriptor, file, session)
 
-        await self._ask(f"push {descriptor.digest} to {repository}", repository, work, "transfer", progress)
+        await self.ask(f"push {descriptor.digest} to {repository}", repository, work, "transfer", progress)
 
     async def push_blob(
         self,
@@ -176,7 +176,7 @@ class Registry:
             return writing.push_manifest(op, endpoint, path, target, data, media_type)
 
         separator = "@" if ":" in target else ":"
-        return await self._ask(f"push {repository}{separator}{target}", repository, work)
+        return await self.ask(f"push {repository}{separator}{target}", repository, work)
 
     async def tags(self, repository: str) -> tuple[str, ...]:
         """All tags of a repository, in the registry's order."""
@@ -186,7 +186,7 @@ class Registry:
 
             return reading.pages(op, endpoint, path)
 
-        return await self._ask(f"list the tags of {repository}", repository, work)
+        return await self.ask(f"list the tags of {repository}", repository, work)
 
     async def catalog(self, domain: str) -> tuple[str, ...]:
         """All repositories of a registry that tells them, as paths."""
@@ -196,9 +196,9 @@ class Registry:
 
             return reading.pages(op, endpoint, path)
 
-        return await self._ask(f"list the repositories of {domain}", domain, work)
+        return await self.ask(f"list the repositories of {domain}", domain, work)
 
-    async def _ask(
+    async def ask(
         self,
         what: str,
         repository: str,
@@ -206,7 +206,7 @@ class Registry:
         kind: Literal["request", "transfer"] = "request",
         progress: Progress | None = None,
     ) -> T:
-        """Runs `work` on the endpoint of the repository, within the limits of its host."""
+        """Runs `work` on the endpoint of the repository, within the limits of its host; `what` completes "cannot …"."""
         domain, _, path = repository.partition("/")
         if (limiter := self._limiters.get((domain, kind))) is None:
             limiter = self._limiters[domain, kind] = anyio.CapacityLimiter(self._limits[kind])
@@ -222,14 +222,14 @@ class Registry:
         kind: Literal["request", "transfer"] = "request",
         progress: Progress | None = None,
     ) -> T:
-        """As `_ask`, from the mirrors of the registry first; whatever is wrong with a mirror, the next one is asked."""
+        """As `ask`, from the mirrors of the registry first; whatever is wrong with a mirror, the next one is asked."""
         domain, _, path = repository.partition("/")
         for mirror in self.hosts.of(domain).mirrors:
             try:
-                return await self._ask(what, f"{mirror.rstrip('/')}/{path}", work, kind, progress)
+                return await self.ask(what, f"{mirror.rstrip('/')}/{path}", work, kind, progress)
             except RemoteError as error:
                 self._notice(f"{error}; going on without the mirror {mirror}")
-        return await self._ask(what, repository, work, kind, progress)
+        return await self.ask(what, repository, work, kind, progress)
 
     def _endpoint(self, domain: str) -> Endpoint:
         from bake.registry.endpoint import Endpoint

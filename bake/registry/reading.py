@@ -15,8 +15,8 @@ import msgspec
 from bake.errors import Diagnostic, HostError
 from bake.oci import media_types
 from bake.oci.digest import Digest, is_digest, sha256
-from bake.oci.documents import MANIFEST_LIMIT
-from bake.oci.model import Descriptor
+from bake.oci.documents import MANIFEST_LIMIT, decode_manifest
+from bake.oci.model import Descriptor, Index
 from bake.registry import problems
 from bake.registry.endpoint import CATALOG_SCOPE, Endpoint, pull_scope
 from bake.registry.http import resolved, unreachable
@@ -116,6 +116,35 @@ def pages(operation: Operation, endpoint: Endpoint, path: str) -> tuple[str, ...
             raise problems.broken(operation.what, f"{endpoint.domain} lists more than {_MOST_NAMES} names")
         url = _next(operation, response)
     return tuple(dict.fromkeys(names))
+
+
+def referrers(operation: Operation, endpoint: Endpoint, path: str, digest: str) -> tuple[Descriptor, ...] | None:
+    """What the referrers API lists for a digest; None where the registry has no such API. Raises RemoteError."""
+    found: dict[str, Descriptor] = {}
+    seen: set[str] = set()
+    url = f"/v2/{path}/referrers/{digest}"
+    while url and url not in seen:
+        seen.add(url)
+        ask = partial(_referrers, operation, endpoint, path, url)
+        response, data = endpoint.http.whole(operation, ask, _PAGE_LIMIT, "the list of referrers")
+        if response.status != 200 or _media_type(response) not in media_types.INDEXES:
+            return None
+        try:
+            index = decode_manifest(data, _media_type(response))
+        except ValueError as error:
+            raise problems.broken(operation.what, str(error)) from None
+        found |= {row.digest: row for row in index.manifests} if isinstance(index, Index) else {}
+        if len(found) > _MOST_NAMES:
+            raise problems.broken(operation.what, f"{endpoint.domain} lists more than {_MOST_NAMES} referrers")
+        url = _next(operation, response)
+    return tuple(found.values())
+
+
+def _referrers(operation: Operation, endpoint: Endpoint, path: str, url: str) -> Response:
+    expect = (200, 400, 404, 405, 501)
+    scopes = (pull_scope(path),)
+    headers = {"Accept": media_types.OCI_INDEX}
+    return endpoint.request(operation, "GET", url, path=path, scopes=scopes, expect=expect, headers=headers)
 
 
 def _page(operation: Operation, endpoint: Endpoint, path: str, url: str, scope: str) -> Response:

@@ -96,6 +96,19 @@ def push_manifest(
     operation: Operation, endpoint: Endpoint, path: str, target: str, data: bytes, media_type: str
 ) -> Digest:
     """Puts a manifest under a tag or its digest; idempotent. Raises RemoteError."""
+    _put_manifest(operation, endpoint, path, target, data, media_type)
+    return sha256(data)
+
+
+def push_with_subject(operation: Operation, endpoint: Endpoint, path: str, data: bytes, media_type: str) -> bool:
+    """Puts a manifest that refers to another by its digest; whether the registry takes note of that itself."""
+    response = _put_manifest(operation, endpoint, path, sha256(data), data, media_type)
+    return is_digest(response.headers.get("OCI-Subject", ""))
+
+
+def _put_manifest(
+    operation: Operation, endpoint: Endpoint, path: str, target: str, data: bytes, media_type: str
+) -> Response:
     response = endpoint.request(
         operation,
         "PUT",
@@ -112,7 +125,7 @@ def push_manifest(
     said = response.headers.get("Docker-Content-Digest", "")
     if is_digest(said) and said != digest:
         raise problems.unverified(operation.what, f"{endpoint.domain} took it as {said} instead of {digest}")
-    return digest
+    return response
 
 
 def _check_file(operation: Operation, descriptor: Descriptor, file: Path) -> None:
