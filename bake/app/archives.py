@@ -7,6 +7,7 @@ import msgspec
 
 from bake.errors import Diagnostic, HostError
 from bake.image.assemble import LayerInfo
+from bake.image.form import Compression, level_of, packed_level
 from bake.oci import media_types
 from bake.oci.model import Descriptor
 from bake.plan.tree import StateId
@@ -30,35 +31,35 @@ class Archives:
         self._slots = anyio.CapacityLimiter(_AT_ONCE)
         self._locks: dict[StateId, anyio.Lock] = {}
 
-    async def info(
-        self, state: StateId, compression: str = "gzip", level: int = 1, epoch: int | None = None
-    ) -> LayerInfo:
-        """The blob of the top layer of `state`: of an image's layer the one it came as, else ours.
+    async def info(self, state: StateId, compression: Compression, epoch: int | None = None) -> LayerInfo:
+        """The blob of the top layer of `state`: of an image's layer the one it came as unless forced, else ours.
 
         `epoch`: in unix seconds, what no time in a layer of ours may exceed.
         """
         layer = self._layer(state)
         if epoch is not None and not layer.sources:
-            return await self._dated(layer, compression, level, epoch)
+            return await self._dated(layer, compression, epoch)
         blob = self._blob(layer, compression)
         if blob is None:
             async with self._locks.setdefault(state, anyio.Lock()), self._slots:
                 layer = self._layer(state)
                 blob = self._blob(layer, compression)
                 if blob is None:
-                    layer = await self._engine.archive(state, compression, level)
+                    level = level_of(compression.kind, compression.level)
+                    layer = await self._engine.archive(state, compression.kind, level)
                     blob = self._blob(layer, compression)
         assert blob is not None
         return LayerInfo(layer.diff_id, blob, layer.created)
 
-    async def _dated(self, layer: Layer, compression: str, level: int, epoch: int) -> LayerInfo:
+    async def _dated(self, layer: Layer, compression: Compression, epoch: int) -> LayerInfo:
         """Kept beside the layer's own blobs, as it has another diff id."""
-        name = f"{layer.state} {compression} {level} {epoch}"
+        kind, level = compression.kind, level_of(compression.kind, compression.level)
+        name = f"{layer.state} {kind} {level} {epoch}"
         async with self._locks.setdefault(layer.state, anyio.Lock()), self._slots:
             known = self._store.files.fact(_DATED, name)
             row = msgspec.msgpack.decode(known, type=_Dated) if known else None
             if row is None or self._store.blobs.path(row.blob.digest) is None:
-                row = _Dated(*await self._engine.archive_dated(layer.state, compression, level, epoch))
+                row = _Dated(*await self._engine.archive_dated(layer.state, kind, level, epoch))
                 self._store.files.remember_fact(_DATED, name, msgspec.msgpack.encode(row))
         return LayerInfo(row.diff_id, row.blob, layer.created)
 
@@ -70,11 +71,14 @@ class Archives:
             )
         return layer
 
-    def _blob(self, layer: Layer, compression: str) -> Descriptor | None:
+    def _blob(self, layer: Layer, compression: Compression) -> Descriptor | None:
         if not layer.diff_id:
             return None
-        if layer.sources and layer.blobs:
-            return layer.blobs[0]
-        wanted = "" if compression == "none" else compression
-        fitting = (b for b in layer.blobs if media_types.compression_of(b.media_type) == wanted)
-        return next((b for b in fitting if self._store.blobs.path(b.digest) is not None), None)
+        came = layer.blobs[0] if layer.sources and layer.blobs else None
+        wanted = "" if compression.kind == "none" else compression.kind
+        if came is not None and (not compression.force or media_types.compression_of(came.media_type) == wanted):
+            return came
+        level = level_of(compression.kind, compression.level)
+        fitting = (b for b in layer.blobs if b is not came and media_types.compression_of(b.media_type) == wanted)
+        made = (b for b in fitting if packed_level(compression.kind, b) == level)
+        return next((b for b in made if self._store.blobs.path(b.digest) is not None), None)

@@ -13,10 +13,11 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
+from bake.app.commanded import taken_stdout
+from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
-from bake.app.documents import Documents
 from bake.app.history import remember
-from bake.app.jobs import Job, job_of
+from bake.app.jobs import Job, check_files, jobs_of
 from bake.app.later import refuse_keys, refuse_options
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
@@ -38,6 +39,7 @@ from bake.events import (
     TargetReport,
     TargetStatus,
 )
+from bake.image.form import Compression
 from bake.plan.outcome import Image, LayerRef, Plan
 from bake.plan.step import ImageOp, StepId
 from bake.plan.tree import StateId, state_of_images
@@ -49,6 +51,8 @@ from bake.solve.results import Solution, info
 from bake.solve.tasks import Tasks
 
 Emit = Callable[[Event], None]
+_Jobs = dict[str, tuple[Job, ...]]
+_Rows = list[tuple[Image, tuple[StateId, ...]]]
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,7 @@ class _Run:
 
     async def go(self) -> None:
         plan = self.planned.plan
-        jobs = {name: job for name in plan.requested if (job := job_of(plan.targets[name], self.session.options.push))}
+        jobs = requested_jobs(plan, self.session.options)
         steps = [shown for step in plan.steps if (shown := info(plan, step))]
         self.emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=plan.requested, steps=len(steps)))
         for warning in plan.warnings:
@@ -144,11 +148,9 @@ class _Run:
             self._finish_targets(solution, delivery)
 
     def _delivery(self) -> Delivery:
-        session = self.session
-        documents = Documents(session.store, session.engine, session.fetcher)
-        return Delivery(session.store, documents, lambda: session.registry, self.emit)
+        return delivery_of(self.session, self.emit)
 
-    def _drive(self, group: TaskGroup, delivery: Delivery | None, jobs: dict[str, Job]) -> Drive:
+    def _drive(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs) -> Drive:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
         session.fetcher.emit = self.emit
         secrets = Secrets(session.environment)
@@ -225,6 +227,13 @@ class _Run:
         return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self.started, 4))
 
 
+def requested_jobs(plan: Plan, options: Options) -> dict[str, tuple[Job, ...]]:
+    """Target → what it is made into; targets that just stay in the store are left out. Raises InputError."""
+    jobs = {name: jobs_of(plan.targets[name], options.push, options.load) for name in plan.requested}
+    check_files(jobs, plan.targets, taken_stdout(options))
+    return {name: rows for name, rows in jobs.items() if rows}
+
+
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """What went wrong inside task groups, for only the first can be told."""
     inner = group.exceptions[0]
@@ -234,7 +243,7 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 class _Feeder:
     """Hands images to the delivery as soon as all their layers are made."""
 
-    def __init__(self, run: _Run, group: TaskGroup, delivery: Delivery, jobs: dict[str, Job], drive: Drive) -> None:
+    def __init__(self, run: _Run, group: TaskGroup, delivery: Delivery, jobs: _Jobs, drive: Drive) -> None:
         self._run = run
         self._group = group
         self._delivery = delivery
@@ -242,10 +251,10 @@ class _Feeder:
         plan = run.planned.plan
         self._jobs = dict(jobs)
         self._images = {name: plan.image_of(name) for name in jobs}
-        self._forms: dict[StepId, dict[tuple[str, int, int | None], None]] = {}
-        for name, job in jobs.items():
+        self._forms: dict[StepId, dict[tuple[Compression, int | None], None]] = {}
+        for name, job in ((name, job) for name, rows in jobs.items() for job in rows):
             for image in self._images[name]:
-                form = job.compression, job.level, job.latest_file(image)
+                form = job.form.compression, job.form.latest_file(image)
                 for ref in (ref for ref in image.layers if ref.index < 0):
                     self._forms.setdefault(ref.step, {})[form] = None
 
@@ -255,31 +264,36 @@ class _Feeder:
         for name, images in list(self._images.items()):
             needed = {needed for image in images for needed in (image.state, *image.tests)}
             if step in needed and needed <= self._drive.states.keys():
-                job, _ = self._jobs[name], self._images.pop(name)
-                self._group.start_soon(self._send, job, images)
+                del self._images[name]
+                self._group.start_soon(self._send, self._jobs[name], images)
 
-    async def _archive(self, state: StateId, compression: str, level: int, epoch: int | None) -> None:
+    async def _archive(self, state: StateId, compression: Compression, epoch: int | None) -> None:
         with suppress(BakeError):  # met again, and reported, when the image is sent
-            await self._delivery.documents.archives.info(state, compression, level, epoch)
+            await self._delivery.documents.archives.info(state, compression, epoch)
 
-    async def _send(self, job: Job, images: tuple[Image, ...]) -> None:
+    async def _send(self, jobs: tuple[Job, ...], images: tuple[Image, ...]) -> None:
         plan, states = self._run.planned.plan, self._drive.states
         rows = [(image, made) for image in images if (made := layer_states(plan, image, states)) is not None]
         try:
             if self._run.session.options.publish == "eager":
-                await self._at_once(job, rows)
+                await self._at_once(jobs, rows)
             else:
-                await self._delivery.send(job, rows)
+                await _send_all(self._delivery, jobs, rows)
         except BakeError as error:
             self._run.errors.append(error)
 
-    async def _at_once(self, job: Job, rows: list[tuple[Image, tuple[StateId, ...]]]) -> None:
+    async def _at_once(self, jobs: tuple[Job, ...], rows: _Rows) -> None:
         alone = self._delivery.alone()
         try:
-            await alone.send(job, rows)
+            await _send_all(alone, jobs, rows)
             await self._run.commit(alone)
         finally:
             self._delivery.absorb(alone)
+
+
+async def _send_all(delivery: Delivery, jobs: tuple[Job, ...], rows: _Rows) -> None:
+    for job in jobs:
+        await delivery.send(job, rows)
 
 
 def layer_states(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> tuple[StateId, ...] | None:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 
+from bake.app.jobs import output_findings
 from bake.app.loading import find, read, request
 from bake.app.options import Options
 from bake.app.session import Session
@@ -38,6 +39,7 @@ def _check(session: Session, report: Report) -> None:
     asked = request(session, spec, ("all",))
     report.extend(check_spec(spec, asked))
     resolved = Resolved(spec, asked)
+    report.extend(finding for target in resolved.targets.values() for finding in output_findings(target))
     facts = Facts()
     while True:
         found = check_targets(list(resolved.targets.values()), resolved, facts, session.platform)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.app.documents import Delivered, Documents
 from bake.app.jobs import Job
-from bake.errors import BakeError, Diagnostic, HostError
+from bake.errors import BakeError
 from bake.events import Event
 from bake.plan.outcome import Image
 from bake.plan.tree import StateId
@@ -19,17 +18,26 @@ if TYPE_CHECKING:
     from bake.registry.client import Registry
     from bake.registry.push import Publisher
 
+Put = Callable[[Job, Delivered], Awaitable[None]]
+"""Writes the files of a job and loads it into engines; the last thing that is done."""
+
 
 class Delivery:
     """The deliveries of one run. `published`: targets all of whose tags are out."""
 
     def __init__(
-        self, store: Store, documents: Documents, registry: Callable[[], Registry], emit: Callable[[Event], None]
+        self,
+        store: Store,
+        documents: Documents,
+        registry: Callable[[], Registry],
+        emit: Callable[[Event], None],
+        put: Put,
     ) -> None:
         self._store = store
         self._registry = registry
         self._emit = emit
-        self._jobs: dict[str, Job] = {}
+        self._put = put
+        self._ready: list[tuple[Job, Delivered]] = []
         self.documents = documents
         self.delivered: dict[str, Delivered] = {}
         self.published: set[str] = set()
@@ -42,7 +50,7 @@ class Delivery:
 
     def alone(self) -> Delivery:
         """A delivery of its own for one target, whose failure is no other's (`--publish=eager`)."""
-        return Delivery(self._store, self.documents, self._registry, self._emit)
+        return Delivery(self._store, self.documents, self._registry, self._emit, self._put)
 
     def absorb(self, other: Delivery) -> None:
         """Takes over what `other` has delivered."""
@@ -52,31 +60,29 @@ class Delivery:
     async def send(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> None:
         """Makes a target's documents and puts everything but tags and files in place. Raises PublishError."""
         made = await self.documents.make(job, images)
-        self.delivered[job.target] = made
-        self._jobs[job.target] = job
-        if not job.tags:
+        if job.pushes or job.target not in self.delivered:
+            self.delivered[job.target] = made
+        self._ready.append((job, made))
+        if not job.pushes:
             return
         from bake.registry.publication import Document, Publication
 
-        manifests = tuple(Document(image.manifest, image.descriptor.media_type) for image in made.images)
         root = Document(made.data, made.root.media_type)
-        several = manifests if len(manifests) > 1 else ()
-        await self._publisher.send(Publication(job.target, root, made.blobs, job.tags, several))
+        below = tuple(Document(data, kind) for data, kind in made.manifests if data != made.data)
+        await self._publisher.send(Publication(job.target, root, made.blobs, job.tags, below, job.repositories))
 
     async def commit(self) -> BakeError | None:
         """Moves all tags and writes all files; what went wrong, if anything did."""
-        problem = await self._move_tags() if any(job.tags for job in self._jobs.values()) else None
+        problem = await self._move_tags() if any(job.tags for job, _ in self._ready) else None
         if problem is not None:
             return problem
+        self.published |= {job.target for job, _ in self._ready if job.repositories}
         try:
-            for job in self._jobs.values():
-                await self._write(job)
-        except OSError as error:
-            message = f"cannot write {error.filename}: {error.strerror}"
-            return HostError(Diagnostic("output-failed", message, hint="check `dest` of the output"))
+            for job, made in self._ready:
+                await self._put(job, made)
         except BakeError as error:
             return error
-        self._jobs.clear()
+        self._ready.clear()
         return None
 
     async def _move_tags(self) -> BakeError | None:
@@ -89,16 +95,3 @@ class Delivery:
             problem, done = error, error.done
         self.published |= {tag.target for tag in done.tags}
         return problem
-
-    async def _write(self, job: Job) -> None:
-        if not job.files:
-            return
-        from anyio import to_thread
-
-        from bake.export import EXPORTERS, Exported
-
-        made = self.delivered[job.target]
-        paths: dict[str, Path] = {blob.digest: await self.documents.content(blob) for blob in made.blobs}
-        exported = Exported(made.images, made.root, made.data, paths, tuple(str(name) for name in job.names))
-        for output in job.files:
-            await to_thread.run_sync(EXPORTERS[output.kind], exported, output.dest, output.tar)

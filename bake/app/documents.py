@@ -9,26 +9,34 @@ from pathlib import Path
 from bake.app.archives import Archives
 from bake.app.jobs import Job
 from bake.errors import Diagnostic, HostError
+from bake.image.annotations import select
 from bake.image.assemble import Assembled, assemble
+from bake.image.form import Form
 from bake.image.index import index_of
 from bake.oci.model import Descriptor
 from bake.plan.outcome import Image
-from bake.plan.tree import StateId
+from bake.plan.tree import SCRATCH, StateId
 from bake.ports import Engine, Fetch, Store
 
 
 @dataclass(frozen=True)
 class Delivered:
-    """A target's documents: one image a platform, and what its tags point at."""
+    """A target's documents: one image a platform, and what its tags point at. `finals`: each image's final state."""
 
     images: tuple[Assembled, ...]
     root: Descriptor
     data: bytes = field(repr=False)
+    finals: tuple[StateId, ...] = ()
 
     @property
     def platforms(self) -> Mapping[str, str]:
         """Manifest digests by platform."""
         return {str(made.image.platform): made.descriptor.digest for made in self.images}
+
+    @property
+    def manifests(self) -> tuple[tuple[bytes, str], ...]:
+        """(bytes, media type) of every manifest; the root is among them when there is no index."""
+        return tuple((made.manifest, made.descriptor.media_type) for made in self.images)
 
     @property
     def size(self) -> int:
@@ -39,6 +47,12 @@ class Delivered:
     def blobs(self) -> tuple[Descriptor, ...]:
         """Layers and configs, each once."""
         return tuple(dict.fromkeys(b for made in self.images for b in (*made.layers, made.config_descriptor)))
+
+
+def _root(form: Form, images: Sequence[Assembled]) -> tuple[Descriptor, bytes]:
+    """What a tag points at."""
+    own, outer = (select(form.annotations, level) for level in ("index", "index-descriptor"))
+    return index_of(images, docker=form.docker, annotations=own, of_descriptor=outer)
 
 
 class Documents:
@@ -52,20 +66,22 @@ class Documents:
 
     async def make(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> Delivered:
         """(image, its layers' states) a platform → documents, which are in the store then. Archives what is missing."""
-        assembled = [await self._assembled(job, image, states) for image, states in images]
-        root, data = index_of(assembled, docker=job.docker)
+        assembled = [await self._assembled(job.form, image, states) for image, states in images]
+        root, data = _root(job.form, assembled)
         for made in assembled:
             self._store.blobs.put(made.config)
             self._store.blobs.put(made.manifest)
         self._store.blobs.put(data)
-        return Delivered(tuple(assembled), root, data)
+        finals = tuple(states[-1] if states else SCRATCH for _, states in images)
+        return Delivered(tuple(assembled), root, data, finals)
 
-    async def _assembled(self, job: Job, image: Image, states: tuple[StateId, ...]) -> Assembled:
+    async def _assembled(self, form: Form, image: Image, states: tuple[StateId, ...]) -> Assembled:
         infos = {}
         for ref, state in zip(image.layers, states, strict=True):
-            infos[ref] = await self.archives.info(state, job.compression, job.level, job.latest_file(image))
+            infos[ref] = await self.archives.info(state, form.compression, form.latest_file(image))
             self._states[infos[ref].blob.digest] = state
-        return assemble(image, infos, docker=job.docker, annotations=job.annotations, epoch=job.epoch(image))
+        own, outer = (select(form.annotations, level, image.platform) for level in ("manifest", "manifest-descriptor"))
+        return assemble(image, infos, docker=form.docker, annotations=own, of_descriptor=outer, epoch=form.epoch(image))
 
     async def content(self, blob: Descriptor) -> Path:
         """Where the bytes of a blob are; a base's layer that is not here is downloaded."""

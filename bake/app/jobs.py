@@ -1,111 +1,112 @@
-"""What a target's image is made into besides layers of the store: pushes and files (`--push`, `push`, `output`)."""
+"""What a target's image is made into besides layers of the store: pushes, files, loads (`push`, `output`, `--load`)."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bake.app.outputs import FileOutput, Load, Outlet, annotations_of, checked, outlet
 from bake.errors import Diagnostic, InputError
+from bake.image.form import Form
 from bake.oci.reference import Reference, parse_reference
-from bake.plan.epoch import epoch_of
-from bake.plan.outcome import Image
-from bake.spec.target import Table, Target
-
-_LATER = {
-    "local": "writing the files of an image",
-    "tar": "writing the files of an image",
-}
-
-
-@dataclass(frozen=True)
-class FileOutput:
-    """An image as a file: `kind` is `oci` or `docker`; without `tar` an OCI layout becomes a directory."""
-
-    kind: str
-    dest: Path
-    tar: bool = True
+from bake.spec.target import Target
 
 
 @dataclass(frozen=True)
 class Job:
-    """One target: the references it is pushed as, the files it is written to, how its documents and blobs are made."""
+    """One target in one form: the references it is pushed as, the repositories it is pushed to without a tag, the
+    files it is written to, the engines it is loaded into. `names` are what files and engines call it.
+    """
 
     target: str
+    form: Form
     tags: tuple[Reference, ...] = ()
+    repositories: tuple[str, ...] = ()
     files: tuple[FileOutput, ...] = ()
+    loads: tuple[Load, ...] = ()
     names: tuple[Reference, ...] = ()
-    docker: bool = False
-    annotations: Mapping[str, str] | None = None
-    compression: str = "gzip"
-    level: int = 1
-    source_date: str | None = None
-    rewrite: bool = True
-    """Whether an epoch also dates the files of layers. The peer does so only when asked; then two builds differ."""
+    unpack: bool = False
 
-    def epoch(self, image: Image) -> int | None:
-        """What no time of the image may exceed: the output's own, else the build's SOURCE_DATE_EPOCH."""
-        return image.epoch if self.source_date is None else epoch_of(self.source_date)
-
-    def latest_file(self, image: Image) -> int | None:
-        """The same for files in layers."""
-        return self.epoch(image) if self.rewrite else None
+    @property
+    def pushes(self) -> bool:
+        return bool(self.tags or self.repositories)
 
 
-def job_of(target: Target, push: bool) -> Job | None:
-    """None when the image just stays in the store. Raises InputError for an output that cannot be written yet."""
-    names = tuple(parse_reference(tag).with_default_tag() for tag in target.tags)
-    files = tuple(f for number, row in enumerate(target.output) if (f := _file(target, number, row)) is not None)
-    wanted = (push and target.push != "never") or target.push == "always" or any(map(_pushes, target.output))
-    tags = names if wanted else ()
-    if not tags and not files:
-        return None
-    row = _merged(target)
-    source_date = str(row["source-date-epoch"]) if "source-date-epoch" in row else None
-    epoch_of(source_date or "", target.span("output"))
-    docker = row.get("media-types") == "docker" or _flag(row, "oci-mediatypes", True) is False
-    level = row.get("compression-level")
-    return Job(
-        target.name,
-        tags,
-        files,
-        names,
-        docker,
-        dict(target.annotations) or None,
-        _compression(row),
-        int(str(level)) if level is not None else 1,
-        source_date,
-        _flag(row, "rewrite-timestamp", True),
+def jobs_of(target: Target, push: bool, load: bool = False) -> tuple[Job, ...]:
+    """One job a form that is asked for, those that push first; none when the image just stays in the store.
+
+    Raises InputError for an output that cannot be written, with its place.
+    """
+    outlets = [outlet(target, number) for number in range(len(target.output))]
+    outlets = _pushed(target, outlets, push)
+    if load and not any(each.load for each in outlets):
+        outlets.append(Outlet(Form(), _tags(target), load=Load()))
+    jobs: dict[tuple[Form, tuple[Reference, ...]], Job] = {}
+    for each in outlets:
+        key = each.form, each.names
+        job = jobs.get(key, Job(target.name, each.form, names=each.names))
+        jobs[key] = _with(job, each)
+    wanted = [job for job in jobs.values() if job.pushes or job.files or job.loads or job.unpack]
+    return tuple(sorted(wanted, key=lambda job: not job.pushes))
+
+
+def _pushed(target: Target, outlets: Sequence[Outlet], push: bool) -> list[Outlet]:
+    """With `push` where `--push` or the key `push` says so; an image that no output describes gets one of its own."""
+    if target.push == "never":
+        return [replace(each, push=False) for each in outlets]
+    if not push and target.push != "always":
+        return list(outlets)
+    found = [replace(each, push=each.push or each.image) for each in outlets]
+    if not any(each.push for each in found):
+        found.append(Outlet(checked(target, Form(annotations=annotations_of(target))), _tags(target), push=True))
+    return found
+
+
+def _with(job: Job, each: Outlet) -> Job:
+    tags = each.names if each.push and not each.by_digest else ()
+    bare = tuple(name.repository for name in each.names) if each.push and each.by_digest else ()
+    return replace(
+        job,
+        tags=tuple(dict.fromkeys((*job.tags, *tags))),
+        repositories=tuple(dict.fromkeys((*job.repositories, *bare))),
+        files=(*job.files, each.file) if each.file else job.files,
+        loads=(*job.loads, each.load) if each.load else job.loads,
+        unpack=job.unpack or each.unpack,
     )
 
 
-def _merged(target: Target) -> dict[str, object]:
-    """The options of all image outputs; a later entry wins."""
-    return {key: value for row in target.output for key, value in row.items()}
+def _tags(target: Target) -> tuple[Reference, ...]:
+    return tuple(parse_reference(tag).with_default_tag() for tag in target.tags)
 
 
-def _compression(row: Mapping[str, object]) -> str:
-    name = str(row.get("compression", "gzip"))
-    return "none" if name in ("none", "uncompressed") else name
+def output_findings(target: Target) -> list[Diagnostic]:
+    """What is wrong with the outputs of a target, for `bake check`."""
+    found: list[Diagnostic] = []
+    for number in range(len(target.output)):
+        try:
+            outlet(target, number)
+        except InputError as error:
+            found += (diagnostic for diagnostic in error.diagnostics if diagnostic not in found)
+    return found
 
 
-def _pushes(row: Table) -> bool:
-    return row.get("type") == "registry" or (row.get("type") == "image" and _flag(row, "push", False))
+def check_files(jobs: Mapping[str, Iterable[Job]], targets: Mapping[str, Target], stdout: str) -> None:
+    """Raises InputError for what must not be written. `stdout` says why nothing can be written there, "" when it can.
+
+    That no two targets write one file is held by `spec.conflicts`.
+    """
+    for name, file in ((name, file) for name, rows in jobs.items() for job in rows for file in job.files):
+        _check_delete(file, targets[name])
+        if file.dest is None and stdout:
+            message = f"'{name}' cannot be written to standard output: {stdout}"
+            raise InputError(Diagnostic("bad-output", message, targets[name].span("output"), "name a file"))
 
 
-def _flag(row: Mapping[str, object], name: str, default: bool) -> bool:
-    value = row.get(name, default)
-    return value if isinstance(value, bool) else str(value).lower() in ("true", "1")
-
-
-def _file(target: Target, number: int, row: Table) -> FileOutput | None:
-    kind, dest, span = str(row.get("type")), str(row.get("dest") or ""), target.span(f"output[{number}]")
-    if kind in _LATER:
-        message = f"output of type '{kind}': {_LATER[kind]} comes with a later version"
-        raise InputError(Diagnostic("not-yet", message, span, 'use type = "oci" or "docker"'))
-    if kind not in ("oci", "docker"):
-        return None
-    if not dest or dest == "-":
-        message = f"output of type '{kind}' needs `dest`, the file to write"
-        raise InputError(Diagnostic("no-dest", message, span, 'dest = "image.tar"'))
-    return FileOutput(kind, Path(target.root, dest), _flag(row, "tar", True))
+def _check_delete(file: FileOutput, target: Target) -> None:
+    """A slip in `dest` must not cost the sources."""
+    if file.delete and file.dest is not None:
+        dest, root = file.dest.resolve(), Path(target.root).resolve()
+        if dest == root or dest in root.parents:
+            message = f'mode = "delete" would remove the directory of the spec: {file.dest}'
+            raise InputError(Diagnostic("bad-output", message, target.span("output"), "take a directory of its own"))

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from bake.app.commanded import overrides
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError, Source
 from bake.gather.parsed import Parsed
@@ -54,7 +55,7 @@ def request(session: Session, spec: Spec, names: Sequence[str]) -> Request:
         variables=options.vars,
         environment=session.environment,
         profiles=options.profiles,
-        overrides=options.sets,
+        overrides=(*options.sets, *overrides(options)),
         git=lambda: _git(spec.directory),
         platform=str(session.platform),
     )

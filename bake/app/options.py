@@ -30,4 +30,8 @@ class Options:
     pull: bool = False
     publish: Literal["all", "eager"] = "all"
     locked: bool = False
+    outputs: tuple[str, ...] = ()
+    """`-o`: entries of `output` in comma form, instead of those of the requested targets."""
+    json: bool = False
+    """stdout is for the report."""
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -6,9 +6,9 @@ from time import monotonic
 from uuid import uuid4
 
 from bake.app.building import BuildResult, Emit, tell_notices
+from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
-from bake.app.documents import Documents
-from bake.app.jobs import job_of
+from bake.app.jobs import jobs_of
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
 from bake.app.results import Built, decode, name_of
@@ -34,12 +34,10 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
         emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
         errors: list[BakeError] = []
-        documents = Documents(session.store, session.engine, session.fetcher)
-        delivery = Delivery(session.store, documents, lambda: session.registry, emit)
+        delivery = delivery_of(session, emit)
         try:
             for name, rows in records.items():
-                job = job_of(loaded.targets[name], True)
-                if job is not None:
+                for job in (job for job in jobs_of(loaded.targets[name], True) if job.pushes):
                     await delivery.send(job, [(row.image(), row.states) for row in rows])
             problem = await delivery.commit()
             errors += [problem] if problem is not None else []

@@ -33,6 +33,8 @@ def build(
         from bake.cli.plan import show_plan
 
         return show_plan(options(targets, flags), progress, as_json)
+    if as_json:
+        flags["json"] = True
     from bake.app.building import BuildResult
     from bake.app.building import build as work
     from bake.cli.telling import Emit, View, tell

@@ -54,6 +54,10 @@ BUILD = (
     _option("--engine", type=click.Choice(("embedded", "buildkit")), help="What runs the steps."),
     _option("--builder", "builders", metavar="ADDR,…", multiple=True, help="BuildKit builders to use."),
     _flag("--push", help="Publish what is built."),
+    _option(
+        "-o", "--output", "outputs", metavar="OUTPUT", multiple=True,
+        help="Write this instead of the targets' own outputs: a directory, `-`, or `type=…,dest=…`.",
+    ),
     _flag("--load", help="Load the images into the local Docker Engine."),
     _flag("--no-cache", help="Run every step again."),
     _flag("--pull", help="Insist on asking registries for base images."),

@@ -42,11 +42,13 @@ def assemble(
     *,
     docker: bool = False,
     annotations: Mapping[str, str] | None = None,
+    of_descriptor: Mapping[str, str] | None = None,
     epoch: int | None = None,
 ) -> Assembled:
     """Config and manifest from an image's plan and its archived layers; `docker` chooses Docker's media types.
 
-    `epoch` in unix seconds: the time of all that is not the base image's (dockerfile.md §11).
+    `annotations` are the manifest's own, `of_descriptor` those of what names it in an index. `epoch` in unix seconds:
+    the time of all that is not the base image's (dockerfile.md §11).
     """
     infos = [layers[ref] for ref in image.layers]
     history = _history(image, infos) if epoch is None else _dated(image, rfc3339(epoch))
@@ -67,7 +69,13 @@ def assemble(
         )
     )
     platform = PlatformSpec.of(image.platform)
-    descriptor = Descriptor(manifest_type, sha256(manifest), len(manifest), platform=platform)
+    descriptor = Descriptor(
+        manifest_type,
+        sha256(manifest),
+        len(manifest),
+        annotations=dict(of_descriptor) if of_descriptor else None,
+        platform=platform,
+    )
     return Assembled(image, body, manifest, descriptor, blobs, config_descriptor)
 
 

@@ -6,6 +6,7 @@ so a key means the same wherever it is written.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,8 @@ from typing import Any
 from bake.spec.atoms import Atom
 from bake.spec.report import did_you_mean
 from bake.spec.values import Refused
+
+_PLATFORM = re.compile(r"^([a-z-]+)\[[^\]]*\]\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +43,11 @@ class Entry:
     aliases: tuple[tuple[str, str], ...] = ()
 
     def field(self, name: str) -> Field | None:
-        """The field called `name`; one declared as `annotation.*` stands for all names that start so."""
+        """The field called `name`; one declared as `annotation.*` stands for all names that start so.
+
+        A platform in brackets (`annotation[linux/arm64].KEY`) makes no other field of it.
+        """
+        name = _PLATFORM.sub(r"\1.", name)
         for field in self.fields:
             if field.name == name or (field.name.endswith(".*") and name.startswith(field.name[:-1])):
                 return field

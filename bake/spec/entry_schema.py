@@ -16,7 +16,7 @@ def entry_schema(entry: Entry) -> dict[str, Any]:
         help = field.help + (f" (type {', '.join(field.types)})" if field.types else "")
         schema = {**field.atom.schema, "description": help}
         if field.name.endswith(".*"):
-            patterns["^" + field.name[:-2] + r"\."] = schema
+            patterns["^" + field.name[:-2] + r"(\[[^\]]*\])?\."] = schema
         else:
             properties[field.name] = schema
     for alias, name in aliases.items():

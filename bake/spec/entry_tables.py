@@ -23,6 +23,15 @@ def _compression(*types: str) -> tuple[Field, ...]:
     return tuple(Field(name, atom, help, types) for name, atom, help in _COMPRESSION)
 
 
+_ANNOTATIONS = (
+    ("", "manifest"),
+    ("-manifest", "manifest"),
+    ("-index", "index"),
+    ("-manifest-descriptor", "manifest's descriptor in the index"),
+    ("-index-descriptor", "index's descriptor in an OCI layout"),
+)
+
+
 def _short_output(text: str) -> dict[str, Any] | None:
     if "=" in text or "," in text:
         return None
@@ -55,7 +64,10 @@ OUTPUT = Entry(
         Field("context", TEXT, "the docker context to load into", ("docker",)),
         Field("mode", choice("copy", "delete"), "delete: remove what the build did not write", ("local",)),
         Field("platform-split", FLAG, "one directory a platform", ("local",)),
-        Field("annotation.*", TEXT, "an annotation of the manifest", _IMAGES),
+        *(
+            Field(f"annotation{level}.*", TEXT, f"an annotation of the {what}", _IMAGES)
+            for level, what in _ANNOTATIONS
+        ),
     ),
 )  # fmt: skip
 

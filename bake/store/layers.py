@@ -155,7 +155,7 @@ class LayerTable:
                 raise lost(state)
             blobs = blobs_of(row[7])
             # A blob of another diff id is no archive of this layer: the first one stays.
-            if row[6] in ("", diff_id) and all(other.digest != blob.digest for other in blobs):
+            if row[6] in ("", diff_id) and all(other != blob for other in blobs):
                 values = (diff_id, msgspec.msgpack.encode((*blobs, blob)), row[3])
                 connection.execute("UPDATE trees SET diff_id = ?, blobs = ? WHERE name = ?", values)
         return self._known(state)

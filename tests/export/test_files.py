@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from projects import Project
 
-from bake.errors import InputError
-
 SPEC = """
 [target.app]
 tags = ["h.example/app:1", "h.example/app"]
@@ -88,10 +86,3 @@ def test_compression_and_media_types_are_chosen_by_the_output(tmp_path: Path) ->
     (layer,) = manifest["layers"]
     assert layer["mediaType"].endswith("tar+zstd")
     assert (blobs / layer["digest"][7:]).read_bytes()[:4] == b"\x28\xb5\x2f\xfd"
-
-
-def test_what_cannot_be_written_is_refused_before_anything_runs(tmp_path: Path) -> None:
-    project = Project(tmp_path)
-    project.write("bake.toml", f'{SPEC}output = [{{ type = "local", dest = "out" }}]\n')
-    with pytest.raises(InputError, match="later version"):
-        project.build()

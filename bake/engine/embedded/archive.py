@@ -24,6 +24,7 @@ from bake.plan.tree import Entry, Listing
 
 PIECE = 1 << 20
 """Bytes given to a compressor at a time. The compressed bytes depend on it, so it never changes (engine.md §3)."""
+_ISAL_BEST = 3
 _WHITEOUT, _OPAQUE = ".wh.", ".wh..wh..opq"
 
 
@@ -149,9 +150,14 @@ class _Plain:
 
 
 def _gzip(level: int) -> _Compressor:
+    """isal up to its highest level, which is much faster; zlib for what is to be smaller than that."""
+    if level > _ISAL_BEST:
+        from zlib import compressobj
+
+        return compressobj(level, wbits=31)
     from isal import isal_zlib
 
-    made: _Compressor = isal_zlib.compressobj(min(level, 3) if level >= 0 else 1, wbits=31)
+    made: _Compressor = isal_zlib.compressobj(level if level >= 0 else 1, wbits=31)
     return made
 
 

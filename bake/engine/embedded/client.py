@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -21,19 +22,26 @@ from bake.engine.embedded.requests import (
     Archive,
     Archived,
     Ended,
+    Files,
     Interact,
+    Left,
     Made,
+    Pack,
+    ReadFiles,
     Remove,
     Repack,
     Request,
+    Spread,
+    Whole,
 )
 from bake.errors import BakeError, Diagnostic, HostError
+from bake.image.form import level_note
 from bake.oci import media_types
 from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
 from bake.plan.step import MergeOp
 from bake.plan.tree import StateId, state_of_digest
-from bake.ports import Fetch, Layer, Process, Say, StateInput, Store, Task
+from bake.ports import Fetch, Layer, Process, Say, StateInput, Store, Task, Unload
 
 _BLOB_TYPES = {
     "gzip": media_types.OCI_LAYER_GZIP,
@@ -109,8 +117,9 @@ class EmbeddedEngine:
                 message = f"the layer {state[:12]} in the store gives another archive than when it was first packed"
                 raise HostError(Diagnostic("damaged-layer", message, hint="run bake cache verify"))
             await to_thread.run_sync(self.store.blobs.adopt, Path(out), found.digest)
-            blob_descriptor = Descriptor(_BLOB_TYPES[compression], Digest(found.digest), found.size)
-            return self.store.layers.archived(state, found.diff_id, blob_descriptor)
+            note = level_note(compression, level)
+            packed = Descriptor(_BLOB_TYPES[compression], Digest(found.digest), found.size, annotations=note)
+            return self.store.layers.archived(state, found.diff_id, packed)
 
     async def archive_dated(self, state: StateId, compression: str, level: int, epoch: int) -> tuple[str, Descriptor]:
         """See ports.Engine."""
@@ -134,6 +143,32 @@ class EmbeddedEngine:
             ended = await self.call(request, lambda *_: None)
             assert isinstance(ended, Ended)
             return ended.code
+
+    async def spread(self, unload: Unload, delete: bool) -> tuple[str, ...]:
+        """See ports.Unloader."""
+        await to_thread.run_sync(partial(os.makedirs, unload.dest, exist_ok=True))
+        request = Spread(await self._whole(unload), str(unload.dest.absolute()), unload.files, unload.latest, delete)
+        left = await self.call(request, lambda *_: None)
+        assert isinstance(left, Left)
+        return tuple(path.decode("utf-8", "surrogateescape") for path in left.paths)
+
+    async def pack(self, unload: Unload) -> None:
+        """See ports.Unloader."""
+        request = Pack(await self._whole(unload), str(unload.dest.absolute()), unload.files, unload.latest)
+        await self.call(request, lambda *_: None)
+
+    async def read(self, state: StateId, paths: Sequence[str]) -> Mapping[str, bytes]:
+        """See ports.Unloader."""
+        await self.ensure(state, lambda *_: None)
+        wanted = tuple(path.encode("utf-8", "surrogateescape") for path in paths)
+        files = await self.call(ReadFiles(self._preparation.layers(state), wanted), lambda *_: None)
+        assert isinstance(files, Files)
+        return {path.decode("utf-8", "surrogateescape"): data for path, data in files.found.items()}
+
+    async def _whole(self, unload: Unload) -> tuple[Whole, ...]:
+        for _, state in unload.states:
+            await self.ensure(state, lambda *_: None)
+        return tuple(Whole(name, self._preparation.layers(state)) for name, state in unload.states)
 
     async def remove(self, directory: Path) -> None:
         """Removes a directory of the store with all in it, files of other ids included; what resists stays."""

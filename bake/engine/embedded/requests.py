@@ -224,7 +224,40 @@ class Remove(_Wire, tag="remove", frozen=True):
     directory: str
 
 
-Request = Copy | Mkdir | Exec | Interact | Unpack | Settle | Archive | Repack | Remove
+class Whole(msgspec.Struct, frozen=True, array_like=True):
+    """A state's layer directories, bottom first, and the directory that its files go to ("" = the top)."""
+
+    directory: str
+    layers: tuple[str, ...]
+
+
+class Spread(_Wire, tag="spread", frozen=True):
+    """Writes whole states into the directory `dest`; `delete`: removes what is not written. Answer: Left."""
+
+    states: tuple[Whole, ...]
+    dest: str
+    files: tuple[tuple[str, bytes], ...] = ()
+    latest: int | None = None
+    delete: bool = False
+
+
+class Pack(_Wire, tag="pack", frozen=True):
+    """Writes whole states as a tar archive into the new file `out`. Answer: Done."""
+
+    states: tuple[Whole, ...]
+    out: str
+    files: tuple[tuple[str, bytes], ...] = ()
+    latest: int | None = None
+
+
+class ReadFiles(_Wire, tag="read", frozen=True):
+    """Reads regular files of a state, links followed within it. Answer: Files."""
+
+    layers: tuple[str, ...]
+    paths: tuple[bytes, ...]
+
+
+Request = Copy | Mkdir | Exec | Interact | Unpack | Settle | Archive | Repack | Remove | Spread | Pack | ReadFiles
 
 
 # Answers
@@ -271,7 +304,19 @@ class Archived(_Wire, tag="archived", frozen=True):
     size: int
 
 
-Answer = Ready | Done | Made | Ended | Unpacked | Settled | Archived
+class Left(_Wire, tag="left", frozen=True):
+    """Paths that could not be made on this host."""
+
+    paths: tuple[bytes, ...] = ()
+
+
+class Files(_Wire, tag="files", frozen=True):
+    """Path → bytes, of those that are there."""
+
+    found: dict[bytes, bytes]
+
+
+Answer = Ready | Done | Made | Ended | Unpacked | Settled | Archived | Left | Files
 
 
 def choose(root: Root) -> Chosen:

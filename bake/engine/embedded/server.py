@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from bake.engine.embedded import archive, copy, execute, image_layer, mkdir
+from bake.engine.embedded import archive, copy, execute, image_layer, mkdir, pack, reading, spread
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.lines import LineSplitter
 from bake.engine.embedded.remove import remove_inside
@@ -25,11 +25,14 @@ from bake.engine.embedded.requests import (
     Exec,
     Interact,
     Mkdir,
+    Pack,
+    ReadFiles,
     Ready,
     Remove,
     Repack,
     Request,
     Settle,
+    Spread,
     Unpack,
 )
 from bake.engine.embedded.threads import in_thread
@@ -192,4 +195,7 @@ HANDLERS: dict[type, Handler] = {
     Exec: _exec,
     Interact: _interact,
     Remove: _remove,
+    Spread: _in_thread(spread.spread),
+    Pack: _in_thread(pack.pack),
+    ReadFiles: _in_thread(reading.read_files),
 }

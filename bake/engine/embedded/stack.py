@@ -38,6 +38,11 @@ class Stack:
         found = self._find(path)
         return self._owned(path, read_entry(found[0], found[1], found[2])) if found else None
 
+    def stat(self, path: str) -> os.stat_result | None:
+        """What the file system says of `path`, which tells names of one file."""
+        found = self._find(path)
+        return found[2] if found else None
+
     def open(self, path: str) -> int:
         """A handle of the regular file `path` for reading. Raises FileNotFoundError."""
         found = self._find(path)

@@ -1,0 +1,27 @@
+"""A delivery wired to what a session has open; and the last thing a job does: its files and loads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from bake.app.delivery import Delivery
+from bake.app.documents import Delivered, Documents
+from bake.app.jobs import Job
+from bake.app.session import Session
+from bake.events import Event
+
+
+def delivery_of(session: Session, emit: Callable[[Event], None]) -> Delivery:
+    """A delivery of what `session` builds."""
+    documents = Documents(session.store, session.engine, session.fetcher)
+
+    async def put(job: Job, made: Delivered) -> None:
+        if job.unpack:
+            for state in made.finals:
+                await session.engine.ensure(state, lambda _stream, _line: None)
+        if job.files:
+            from bake.app.writing import write_files
+
+            await write_files(session, documents, job, made, emit)
+
+    return Delivery(session.store, documents, lambda: session.registry, emit, put)

@@ -1,0 +1,95 @@
+"""Built images as files of this host: archives, layouts, and the plain files of an image (docs/outputs.md)."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from anyio import to_thread
+
+from bake.app.documents import Delivered, Documents
+from bake.app.jobs import Job
+from bake.app.outputs import FileOutput
+from bake.app.session import Session
+from bake.errors import Diagnostic, HostError
+from bake.events import DiagnosticFound, Event
+from bake.export import EXPORTERS, Exported
+from bake.oci.platform import Platform
+from bake.ports import Unload
+from bake.render.diagnostics import info_of
+
+_SHOWN = 5
+Emit = Callable[[Event], None]
+
+
+async def write_files(session: Session, documents: Documents, job: Job, made: Delivered, emit: Emit) -> None:
+    """Writes all files of a job. Raises InputError, HostError."""
+    for output in job.files:
+        try:
+            if output.kind == "local":
+                await _spread(session, job, output, made, emit)
+            else:
+                await _archive(session, documents, job, output, made)
+        except OSError as error:
+            message = f"cannot write {error.filename or output.dest}: {error.strerror}"
+            raise HostError(Diagnostic("output-failed", message, hint="check `dest` of the output")) from None
+
+
+async def _archive(session: Session, documents: Documents, job: Job, output: FileOutput, made: Delivered) -> None:
+    """One file (or a layout's directory), made beside its place or, for stdout, in the store."""
+    dest = output.dest or session.store.layers.scratch() / "archive.tar"
+    if output.kind == "tar":
+        await _packed(session, job, output, made, dest)
+    else:
+        paths: dict[str, Path] = {blob.digest: await documents.content(blob) for blob in made.blobs}
+        exported = Exported(made.images, made.root, made.data, paths, tuple(str(name) for name in job.names))
+        await to_thread.run_sync(EXPORTERS[output.kind], exported, dest, output.tar)
+    if output.dest is None:
+        await to_thread.run_sync(_to_stdout, dest)
+
+
+def _to_stdout(archive: Path) -> None:
+    sys.stdout.flush()
+    with open(archive, "rb") as file:
+        shutil.copyfileobj(file, sys.stdout.buffer, 1 << 20)
+    sys.stdout.buffer.flush()
+    shutil.rmtree(archive.parent, ignore_errors=True)
+
+
+async def _packed(session: Session, job: Job, output: FileOutput, made: Delivered, dest: Path) -> None:
+    dest.parent.mkdir(parents=True, exist_ok=True)
+    draft = dest.with_name(f".{dest.name}.{os.getpid()}")
+    try:
+        await session.engine.pack(_unload(job, output, made, draft))
+        os.replace(draft, dest)
+    finally:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+
+
+async def _spread(
+    session: Session, job: Job, output: FileOutput, made: Delivered, emit: Callable[[Event], None]
+) -> None:
+    assert output.dest is not None, "a directory is no stream"
+    left = await session.engine.spread(_unload(job, output, made, output.dest), output.delete)
+    if left:
+        names = ", ".join(left[:_SHOWN]) + (f" and {len(left) - _SHOWN} more" if len(left) > _SHOWN else "")
+        message = f"devices and sockets are not written to {output.dest}: {names}"
+        emit(DiagnosticFound(diagnostic=info_of(Diagnostic("not-written", message, severity="warning"))))
+
+
+def _unload(job: Job, output: FileOutput, made: Delivered, dest: Path) -> Unload:
+    """Several platforms get a directory each, unless the output says otherwise (buildx-bake.md §6.1)."""
+    split = output.split if output.split is not None else len(made.images) > 1
+    rows = zip(made.images, made.finals, strict=True)
+    states = tuple((_directory(i.image.platform) if split else "", state) for i, state in rows)
+    return Unload(states, dest, latest=job.form.latest_file(made.images[0].image))
+
+
+def _directory(platform: Platform) -> str:
+    """`linux_arm_v7`."""
+    return str(platform).replace("/", "_")
