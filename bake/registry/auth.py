@@ -58,6 +58,7 @@ class _TokenAnswer(msgspec.Struct, frozen=True):
     token: str = ""
     access_token: str = ""
     expires_in: float | None = None
+    refresh_token: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +68,18 @@ class _Token:
 
 
 class Auth:
-    """The state of being known to one registry. Safe to use from many threads."""
+    """The state of being known to one registry. Safe to use from many threads.
 
-    def __init__(self, http: Http, domain: str, sources: Sequence[Source]) -> None:
+    `offline` asks for an identity token too, which then is in `identity_token`: what a login keeps instead of the
+    password where the registry gives one.
+    """
+
+    def __init__(self, http: Http, domain: str, sources: Sequence[Source], offline: bool = False) -> None:
         self._http = http
         self._domain = domain
         self._sources = sources
+        self._offline = offline
+        self.identity_token = ""
         self._challenge: Challenge | None = None
         self._found: dict[str, Found] = {}
         self._tokens: dict[tuple[str, ...], _Token] = {}
@@ -115,6 +122,11 @@ class Auth:
             return self._found[path]
 
     @property
+    def asked(self) -> bool:
+        """Whether the registry ever asked who is there."""
+        return self._challenge is not None
+
+    @property
     def secrets(self) -> tuple[str, ...]:
         """All that must not be shown: passwords, in base64 too, and tokens."""
         with self._lock:
@@ -137,7 +149,7 @@ class Auth:
         self._check_realm(operation, realm)
         credentials = self.found(path).credentials
         wanted = scopes or tuple(challenge.parameters.get("scope", "").split())
-        request = _token_request(realm, challenge.parameters.get("service", ""), wanted, credentials)
+        request = _token_request(realm, challenge.parameters.get("service", ""), wanted, credentials, self._offline)
         began = time.monotonic()
         settings_of = self._domain if urlsplit(realm).netloc == address(self._domain) else ""
         response, body = self._http.whole(
@@ -152,6 +164,8 @@ class Auth:
         text = answer.token or answer.access_token
         if not text or not (text.isascii() and text.isprintable()):
             raise problems.broken(operation.what, f"{problems.bare(realm)} gave no token")
+        if self._offline:
+            self.identity_token = answer.refresh_token
         life = answer.expires_in or _DEFAULT_LIFE
         return _Token(text, began + max(life - _MARGIN, life / 2))
 
@@ -176,7 +190,9 @@ def _basic(credentials: Credentials) -> str:
     return "Basic " + base64.b64encode(pair.encode()).decode()
 
 
-def _token_request(realm: str, service: str, scopes: Sequence[str], credentials: Credentials | None) -> Request:
+def _token_request(
+    realm: str, service: str, scopes: Sequence[str], credentials: Credentials | None, offline: bool
+) -> Request:
     if credentials and credentials.identity_token:
         fields = {
             "grant_type": "refresh_token",
@@ -191,6 +207,7 @@ def _token_request(realm: str, service: str, scopes: Sequence[str], credentials:
     query += [("scope", scope) for scope in scopes]
     if credentials and credentials.username:
         query.append(("account", credentials.username))
+    query += [("offline_token", "true"), ("client_id", _CLIENT)] if offline else []
     separator = "&" if urlsplit(realm).query else "?"
     headers = {"Authorization": _basic(credentials)} if credentials and credentials.password else {}
     return Request("GET", realm + (separator + urlencode(query) if query else ""), headers)

@@ -18,7 +18,7 @@ from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
 from bake.oci.reference import Reference
 from bake.registry import operation
-from bake.registry.credentials import Source, default_sources
+from bake.registry.credentials import Credentials, Source, default_sources
 from bake.registry.hosts import Hosts, default_hosts
 from bake.registry.operation import Operation, Progress
 from bake.registry.patience import Notice, Patience
@@ -26,6 +26,7 @@ from bake.registry.patience import Notice, Patience
 if TYPE_CHECKING:
     from bake.registry.endpoint import Endpoint
     from bake.registry.http import Http
+    from bake.registry.login import Login
     from bake.registry.writing import Offer
 
 T = TypeVar("T")
@@ -231,17 +232,33 @@ class Registry:
                 self._notice(f"{error}; going on without the mirror {mirror}")
         return await self.ask(what, repository, work, kind, progress)
 
+    async def log_in(self, domain: str, credentials: Credentials) -> Login:
+        """Has the registry check credentials, whatever is known of it otherwise. Raises RemoteError."""
+
+        def work(op: Operation) -> Login:
+            from bake.registry import login
+
+            return login.check(op, self._connections(), domain, credentials)
+
+        return await operation.run(Operation(f"log in to {domain}"), work)
+
     def _endpoint(self, domain: str) -> Endpoint:
+        from bake.registry.auth import Auth
         from bake.registry.endpoint import Endpoint
+
+        http = self._connections()
+        with self._lock:
+            if domain not in self._endpoints:
+                self._endpoints[domain] = Endpoint(http, domain, Auth(http, domain, self._sources))
+            return self._endpoints[domain]
+
+    def _connections(self) -> Http:
         from bake.registry.http import Http
 
         with self._lock:
             if self._http is None:
-                connections = sum(self._limits.values())
-                self._http = Http(self.hosts, self._patience, self._notice, connections)
-            if domain not in self._endpoints:
-                self._endpoints[domain] = Endpoint(self._http, domain, self._sources)
-            return self._endpoints[domain]
+                self._http = Http(self.hosts, self._patience, self._notice, sum(self._limits.values()))
+            return self._http
 
 
 def _path_in(domain: str, repository: str) -> str:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
 from bake.errors import RemoteError
 from bake.registry import problems
 from bake.registry.auth import Auth
-from bake.registry.credentials import Source
 from bake.registry.hosts import address, schemes
 from bake.registry.http import Http, resolved, retry_after, unreachable
 from bake.registry.operation import Operation
@@ -36,10 +35,10 @@ CATALOG_SCOPE = "registry:catalog:*"
 class Endpoint:
     """A registry that is talked to. Nothing is sent before the first request. Safe to use from many threads."""
 
-    def __init__(self, http: Http, domain: str, sources: Sequence[Source]) -> None:
+    def __init__(self, http: Http, domain: str, auth: Auth) -> None:
         self.domain = domain
         self.http = http
-        self.auth = Auth(http, domain, sources)
+        self.auth = auth
         self._base = ""
         self._lock = threading.Lock()
 

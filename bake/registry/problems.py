@@ -86,7 +86,7 @@ def unverified(what: str, reason: str) -> RemoteError:
 
 def log_in(domain: str) -> str:
     """How to give credentials, which are kept where docker and podman keep theirs."""
-    return f"log in with 'docker login {domain}' or 'skopeo login {domain}'"
+    return f"log in with 'bake login {domain}'"
 
 
 def bare(url: str) -> str:

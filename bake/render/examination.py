@@ -59,7 +59,7 @@ def _check(check: Data, style: Style) -> Iterator[str]:
 
 def _logins(files: Sequence[Data], style: Style) -> Iterator[str]:
     if not files:
-        yield "no logins: registries are asked as a guest; `docker login` or `podman login` adds one"
+        yield "no logins: registries are asked as a guest; `bake login HOST` adds one"
     for file in files:
         yield f"logins in {clean(file['path'])}"
         for registry, keeper in file["registries"].items():

@@ -75,7 +75,7 @@ async def test_basic_without_credentials(guarded: RegistryServer, client: Regist
         await client.tags(f"{guarded.host}/x")
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.code == "registry-unauthorized"
-    assert diagnostic.hint is not None and f"docker login {guarded.host}" in diagnostic.hint
+    assert diagnostic.hint is not None and f"bake login {guarded.host}" in diagnostic.hint
 
 
 async def test_basic_with_a_wrong_password(guarded: RegistryServer, tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ async def test_anonymous_may_read_but_not_write(
     other = blob()
     with pytest.raises(RemoteError, match="authentication required") as caught:
         await client.push_blob(repository, other.descriptor, other.file)
-    assert "docker login" in str(caught.value.diagnostics[0].hint)
+    assert "bake login" in str(caught.value.diagnostics[0].hint)
 
 
 async def test_a_refused_login_shows_no_secret(tokened: RegistryServer, tmp_path: Path) -> None:

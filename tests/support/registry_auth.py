@@ -58,7 +58,10 @@ def certificate(directory: Path) -> Certificate:
 
 @dataclass
 class TokenServer:
-    """Gives tokens to `users`; anonymous ones get `pull` only. `requests` holds the scopes asked, one entry a token."""
+    """Gives tokens to `users`; anonymous ones get `pull` only. `requests` holds the scopes asked, one entry a token.
+
+    `offline`: gives the refresh token to who asks for it.
+    """
 
     host: str
     users: dict[str, str]
@@ -66,6 +69,7 @@ class TokenServer:
     expires_in: int = 300
     requests: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
     refresh_token: str = "identity-token-of-alice"
+    offline: bool = False
 
     @property
     def auth(self) -> dict[str, object]:
@@ -133,7 +137,8 @@ class _Tokens(BaseHTTPRequestHandler):
                 return
         query = parse_qs(urlsplit(self.path).query)
         token = state.token(user, tuple(query.get("scope", ())))
-        self._answer(200, {"token": token, "expires_in": state.expires_in})
+        more = {"refresh_token": state.refresh_token} if state.offline and "offline_token" in query else {}
+        self._answer(200, {"token": token, "expires_in": state.expires_in, **more})
 
     def do_POST(self) -> None:
         state: TokenServer = self.server.state  # type: ignore[attr-defined]

@@ -58,12 +58,12 @@ def lookup(file: AuthFile, domain: str, path: str, source: str) -> Credentials |
         if name in auths and (found := _credentials(auths[name], source)):
             return found
     for key, entry in auths.items():
-        if _host(key) in names(domain) and (found := _credentials(entry, source)):
+        if host(key) in names(domain) and (found := _credentials(entry, source)):
             return found
     return None
 
 
-def _host(key: str) -> str:
+def host(key: str) -> str:
     """`https://r.io/v1/` is the host r.io; a key with a path but no scheme is a namespace of podman's."""
     return urlsplit(key).netloc if "://" in key else key
 
