@@ -48,17 +48,19 @@ def tokened(tmp_path_factory: pytest.TempPathFactory, tokens: TokenServer) -> It
         yield running
 
 
-@pytest.fixture(autouse=True)
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+@pytest.fixture
+def config(line: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    assert line  # which clears the variable
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
     return tmp_path / "docker/config.json"
 
 
 @pytest.fixture
-def login(line: Callable[[str], tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Login:
+def login(line: Callable[[str], tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch, config: Path) -> Login:
     """`bake login … --username alice --password-stdin` with a password on standard input."""
 
     def call(host: str, password: str = PASSWORD + "\n") -> tuple[int, str, str]:
+        assert config.name == "config.json"
         monkeypatch.setattr("sys.stdin", io.StringIO(password))
         return line(f"login {host} --username alice --password-stdin")
 
