@@ -68,6 +68,9 @@ class Records(Protocol):
     def remember(self, record: Record, parts: Parts) -> None:
         """Keep a record. Durable at return; a second record of one key replaces the first."""
 
+    def remember_all(self, rows: Sequence[tuple[Record, Parts]]) -> None:
+        """Keep many records in one transaction, as `remember` does."""
+
     def visit(self, slots: Mapping[str, str], parts: Mapping[str, Parts]) -> None:
         """At the end of a run: slot → key for every step decided, and the parts of the keys that need keeping.
 
@@ -109,6 +112,12 @@ class Layers(Protocol):
         self, diff_ids: Sequence[str], layers: Sequence[Descriptor], repository: str, created: float
     ) -> StateId:
         """Registers an image's layers, not downloaded yet. Idempotent. Returns the state of the top one."""
+
+    def add_built(self, parent: StateId, diff_id: str, blob: Descriptor, created: float) -> Layer:
+        """Registers a layer made elsewhere, of which only the archive is here, in the store. Idempotent.
+
+        As an image's layer (`state_above`), but no registry is known to have it. The first time stays.
+        """
 
     def unpacked(self, state: StateId, scratch: Path, size: int) -> Layer:
         """Makes `scratch` (holding `fs/` and `listing`) the directory of an image's layer. Atomic, idempotent."""

@@ -101,9 +101,14 @@ def state_of_images(diff_ids: Iterable[str]) -> tuple[StateId, ...]:
     states: list[StateId] = []
     parent = SCRATCH
     for diff_id in diff_ids:
-        parent = StateId(hashlib.sha256(f"image\0{parent}\0{diff_id}".encode()).hexdigest())
+        parent = state_above(parent, diff_id)
         states.append(parent)
     return tuple(states)
+
+
+def state_above(parent: StateId, diff_id: str) -> StateId:
+    """The content id of the state that an image's layer, known by its archive alone, makes of `parent`."""
+    return StateId(hashlib.sha256(f"image\0{parent}\0{diff_id}".encode()).hexdigest())
 
 
 def stack(listings: Iterable[Listing]) -> dict[str, Entry]:

@@ -34,7 +34,7 @@ class Tasks:
         targets = self._targets(step)
         timeout = max((target.timeout for target in targets), default=0.0)
         secrets, ssh = self._secrets(step, targets), self._agents(step, targets)
-        return Task(step, tuple(self._input(i, states) for i in step.inputs), secrets, ssh, timeout)
+        return Task(step, tuple(self.input(i, states) for i in step.inputs), secrets, ssh, timeout)
 
     def retries(self, step: Step) -> int:
         """How often a RUN is tried again: the most that a target it belongs to allows."""
@@ -58,7 +58,8 @@ class Tasks:
         found = ((id, next((v for t in targets if (v := self._ssh(t, id)) is not None), None)) for id in wanted)
         return {id: value.decode() for id, value in found if value is not None}
 
-    def _input(self, step: StepId, states: Mapping[StepId, StateId]) -> Input:
+    def input(self, step: StepId, states: Mapping[StepId, StateId]) -> Input:
+        """What a step is to one that builds on it."""
         match self._plan.steps[step].op:
             case LocalOp() as op:
                 return TreeInput(op.root, self._facts.trees[op])

@@ -16,7 +16,7 @@ import msgspec
 from bake.errors import Diagnostic, HostError
 from bake.oci.model import Descriptor
 from bake.plan.listing import listing_digest
-from bake.plan.tree import SCRATCH, Listing, StateId, Tree, state_of_digest, state_of_images
+from bake.plan.tree import SCRATCH, Listing, StateId, Tree, state_above, state_of_digest, state_of_images
 from bake.ports import Layer
 from bake.store.blobs import BlobDirectory
 from bake.store.database import Database
@@ -147,6 +147,17 @@ class LayerTable:
                     self._add_source(connection, row, blob, repository)
                 parent = state
         return parent
+
+    def add_built(self, parent: StateId, diff_id: str, blob: Descriptor, created: float) -> Layer:
+        state = state_above(parent, diff_id)
+        with self._database.write() as connection:
+            if connection.execute(ONE, (state,)).fetchone() is None:
+                self._need_parent(connection, parent)
+                values = (state, diff_id, msgspec.msgpack.encode((blob,)), NOTHING)
+                connection.execute("INSERT INTO trees VALUES (?, '', 0, 0, ?, ?, ?, '')", values)
+                values = (state, parent_of(parent), state, created)
+                connection.execute("INSERT INTO layers VALUES (?, ?, ?, ?)", values)
+        return self.archived(state, diff_id, blob)
 
     def archived(self, state: StateId, diff_id: str, blob: Descriptor) -> Layer:
         with self._database.write() as connection:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -59,10 +59,16 @@ class RecordTable:
         return row[0] if row is not None else None
 
     def remember(self, record: Record, parts: Parts) -> None:
+        self.remember_all([(record, parts)])
+
+    def remember_all(self, rows: Sequence[tuple[Record, Parts]]) -> None:
+        now = time.time()
+        records = [(r.key, r.state, r.created, r.duration, now) for r, _ in rows]
         with self._database.write_durably() as connection:
-            values = (record.key, record.state, record.created, record.duration, time.time())
-            connection.execute("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", values)
-            connection.execute("INSERT OR REPLACE INTO parts VALUES (?, ?)", (record.key, _encode(parts)))
+            connection.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", records)
+            connection.executemany(
+                "INSERT OR REPLACE INTO parts VALUES (?, ?)", [(r.key, _encode(parts)) for r, parts in rows]
+            )
 
     def visit(self, slots: Mapping[str, str], parts: Mapping[str, Parts]) -> None:
         now = time.time()

@@ -1,0 +1,61 @@
+"""What became of each step, told once however many solves it is part of: the solve that sees it start tells of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+
+from bake.engine.buildkit.status import Ended, Said, Seen, Started, Update
+from bake.events import StepStatus
+from bake.plan.reason import Why
+from bake.plan.step import Step, StepId
+from bake.solve.journal import Journal
+
+EVICTED = Why("evicted", "the builder has it no more")
+
+
+@dataclass
+class Board:
+    """`whys`: reasons of the steps that our own records have missed; `owners`: step → the solve that tells of it."""
+
+    journal: Journal
+    steps: Mapping[StepId, Step]
+    whys: Mapping[StepId, Why]
+    owners: dict[StepId, str] = field(default_factory=dict)
+    ended: set[StepId] = field(default_factory=set)
+    on_start: Callable[[StepId], None] = lambda _step: None
+
+    def take(self, solve: str, steps: list[StepId], update: Update) -> None:
+        """An update of a vertex that stands for `steps`."""
+        for id in steps:
+            if id in self.ended or self.owners.setdefault(id, solve) != solve:
+                continue
+            step = self.steps[id]
+            match update:
+                case Started():
+                    self.journal.started(step, self.why(id), monotonic())
+                    self.on_start(id)
+                case Said(stream, line):
+                    self.journal.say(step)(stream, line)
+                case Ended(cached, seconds):
+                    self.end(id, "cached" if cached else "run", seconds)
+                case Seen():
+                    pass
+
+    def why(self, id: StepId) -> Why:
+        return self.whys.get(id, EVICTED)
+
+    def end(self, id: StepId, status: StepStatus, seconds: float | None = None, code: int | None = None) -> None:
+        """Tells how a step has ended, the first time."""
+        if id in self.ended:
+            return
+        self.ended.add(id)
+        ran = status in ("run", "failed")
+        started = monotonic() - seconds if seconds is not None and ran else None
+        self.journal.ended(self.steps[id], status, self.why(id) if ran else None, started, code)
+
+    def release(self, solve: str) -> None:
+        """A solve is over: what it did not finish may be told of by another."""
+        for id in [id for id, owner in self.owners.items() if owner == solve and id not in self.ended]:
+            del self.owners[id]

@@ -1,0 +1,107 @@
+"""HTTP/2 to a builder by grpclib: the one module that reaches into its private parts (grpclib 0.4.9).
+
+A Docker Engine speaks HTTP/1.1 first and is asked to upgrade; bytes that came with its answer belong to HTTP/2.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from grpclib.client import Channel
+from grpclib.config import Configuration
+from grpclib.encoding.base import StatusDetailsCodecBase
+
+from bake.engine.buildkit.dial import CONNECT_S, Dialer, unreachable
+from bake.engine.buildkit.wire.messages import MESSAGES
+from bake.errors import Diagnostic, HostError
+
+WINDOW = 16 << 20
+_UPGRADE = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+
+
+class Details(StatusDetailsCodecBase):
+    """`grpc-status-details-bin`: a list of (type, raw value); the values are JSON (reference/buildkit-grpc.md §6)."""
+
+    def encode(self, status: Any, message: str | None, details: Any) -> bytes:
+        encoded: bytes = MESSAGES.Status(code=status.value, message=message or "").SerializeToString()
+        return encoded
+
+    def decode(self, status: Any, message: str | None, data: bytes) -> list[tuple[str, bytes]]:
+        found = MESSAGES.Status.FromString(data)
+        return [(each.type_url, each.value) for each in found.details]
+
+
+def configuration() -> Configuration:
+    """Big windows, and a ping every 30 s while calls are open."""
+    windows = {"http2_connection_window_size": WINDOW, "http2_stream_window_size": WINDOW}
+    private: dict[str, Any] = {"_keepalive_time": 30.0, "_keepalive_timeout": 10.0}
+    return Configuration(**windows, **private)
+
+
+class BuilderChannel(Channel):
+    """A channel whose connection `dialer` opens."""
+
+    def __init__(self, dialer: Dialer) -> None:
+        super().__init__(dialer.server_name or "buildkit", 0, config=configuration(), status_details_codec=Details())
+        self._dialer = dialer
+        self._scheme = "https" if dialer.address.tls else "http"
+        self._authority = dialer.server_name or "buildkit"
+
+    async def _create_connection(self) -> Any:
+        loop = asyncio.get_running_loop()
+        context = self._dialer.tls()
+        opened = await loop.run_in_executor(None, self._dialer.open)
+        opened.setblocking(False)
+        name = {"server_hostname": self._dialer.server_name} if context else {}
+        try:
+            async with asyncio.timeout(CONNECT_S):
+                if not self._dialer.address.docker:
+                    _, protocol = await loop.create_connection(
+                        self._protocol_factory, sock=opened, ssl=context, **name
+                    )
+                    return protocol
+                _, upgrade = await loop.create_connection(
+                    lambda: Upgrade(self._protocol_factory(), self._dialer), sock=opened, ssl=context, **name
+                )
+                return await upgrade.upgraded
+        except (OSError, TimeoutError) as error:
+            opened.close()
+            raise unreachable(self._dialer.address, error) from None
+
+
+class Upgrade(asyncio.Protocol):
+    """Asks for the upgrade, then hands the transport over to `inner`."""
+
+    def __init__(self, inner: Any, dialer: Dialer) -> None:
+        self._inner = inner
+        self._address = dialer.address
+        self._seen = b""
+        self._transport: Any = None
+        self.upgraded: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        self._transport.write(_UPGRADE)
+
+    def data_received(self, data: bytes) -> None:
+        self._seen += data
+        head, end, rest = self._seen.partition(b"\r\n\r\n")
+        if not end or self.upgraded.done():
+            return
+        if b" 101 " not in head.split(b"\r\n")[0]:
+            said = head.split(b"\r\n")[0].decode("latin-1")
+            message = f"{self._address.text} does not offer BuildKit: it said {said}"
+            hint = "the Docker Engine must be 18.09 or later"
+            self.upgraded.set_exception(HostError(Diagnostic("no-builder", message, hint=hint)))
+            self._transport.close()
+            return
+        self._transport.set_protocol(self._inner)
+        self._inner.connection_made(self._transport)
+        if rest:
+            self._inner.data_received(rest)
+        self.upgraded.set_result(self._inner)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if not self.upgraded.done():
+            self.upgraded.set_exception(error or ConnectionResetError("the connection was closed"))

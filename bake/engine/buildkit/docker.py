@@ -1,0 +1,61 @@
+"""The few calls of the Docker Engine's own API that its BuildKit needs beside it: fetch an image, drop its name."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from urllib.parse import quote, urlencode
+
+from bake.engine.buildkit.dial import Dialer
+from bake.errors import Diagnostic, HostError
+
+
+class _Connection(http.client.HTTPConnection):
+    def __init__(self, opened: socket.socket) -> None:
+        super().__init__("docker")
+        self.sock = opened
+
+
+class DockerApi:
+    """Every call blocks and has a connection of its own. Raises HostError."""
+
+    def __init__(self, dialer: Dialer) -> None:
+        self._dialer = dialer
+
+    @contextmanager
+    def save(self, names: Sequence[str]) -> Iterator[http.client.HTTPResponse]:
+        """The archive of images, as `docker save` writes it."""
+        query = urlencode([("names", name) for name in names])
+        with self._request("GET", f"/images/get?{query}") as answer:
+            yield answer
+
+    def drop(self, name: str) -> None:
+        """Takes a name away, and the image with its last one. One that is not there is fine."""
+        with self._request("DELETE", f"/images/{quote(name, safe='/:')}?noprune=false", (404,)) as answer:
+            answer.read()
+
+    @contextmanager
+    def _request(self, method: str, path: str, fine: tuple[int, ...] = ()) -> Iterator[http.client.HTTPResponse]:
+        connection = _Connection(self._dialer.open_secure())
+        try:
+            connection.request(method, path)
+            answer = connection.getresponse()
+            if answer.status >= 300 and answer.status not in fine:
+                raise HostError(Diagnostic("builder-failed", f"the Docker Engine refused: {_said(answer)}"))
+            yield answer
+        except (OSError, http.client.HTTPException) as error:
+            message = f"lost the Docker Engine at {self._dialer.address.text}: {error}"
+            raise HostError(Diagnostic("builder-lost", message, hint="build again")) from None
+        finally:
+            connection.close()
+
+
+def _said(answer: http.client.HTTPResponse) -> str:
+    body = answer.read(1 << 16)
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return f"HTTP {answer.status} {answer.reason}"

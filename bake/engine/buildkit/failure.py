@@ -1,0 +1,85 @@
+"""What a builder says when a solve fails → errors of ours: which step, which cause, what to do. Pure but for types."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from shlex import quote
+
+from bake.engine.buildkit.capabilities import refusal
+from bake.errors import BakeError, Diagnostic, HostError, RemoteError, StepError, StepFailed
+from bake.plan.step import ExecOp, Step
+
+_EXIT = re.compile(r"exit code:? (\d+)")
+_MISSING = re.compile(r'("[^"]*"|\S+): not found')
+_PULL = ("failed to resolve source metadata", "pull access denied", "failed to authorize", "manifest unknown")
+
+
+def failure(text: str, step: Step | None, exit_code: int | None, address: str) -> BakeError:
+    """The error of a solve that ended in `text`; `step` is the step whose vertex failed, None when none of ours did."""
+    known = refusal(text, address)
+    if known is not None:
+        return known
+    if step is None:
+        return _builders(text, address)
+    if isinstance(step.op, ExecOp):
+        return _run(text, step.op, exit_code)
+    if "not found" in text:
+        found = _MISSING.search(text)
+        message = f"{found[1] if found else ''}: not found"
+        hint = "check the path, and the stage or image that it is copied from"
+        return StepError(Diagnostic("missing-source", message, hint=hint))
+    return StepError(Diagnostic("step-failed", _short(text)))
+
+
+def exit_code_of(text: str, details: Sequence[tuple[str, bytes]]) -> int | None:
+    """From the details of newer builders, else from the text."""
+    import json
+
+    for kind, value in details:
+        if kind.endswith("ExitMessage+json"):
+            return int(json.loads(value).get("Code", 0))
+    found = _EXIT.search(text)
+    return int(found[1]) if found else None
+
+
+def vertex_of(details: Sequence[tuple[str, bytes]]) -> str:
+    """The digest of the vertex that failed, as newer builders name it; "" otherwise."""
+    import json
+
+    for kind, value in details:
+        if kind.endswith("errdefs.Vertex+json"):
+            found: Mapping[str, str] = json.loads(value)
+            return str(found.get("digest", ""))
+    return ""
+
+
+def _run(text: str, op: ExecOp, code: int | None) -> BakeError:
+    command = quote(" ".join(op.args))
+    if code is not None and "executor failed" in text or "did not complete successfully" in text:
+        return StepFailed(Diagnostic("step-failed", f"process {command} exited with code {code}"), code)
+    if "secret" in text and "not found" in text:
+        hint = "give it with `secret = [{ id = …, src = … }]` in the target"
+        return StepError(Diagnostic("missing-secret", _short(text), hint=hint))
+    return StepFailed(Diagnostic("step-failed", f"process {command}: {_short(text)}"), code)
+
+
+def _builders(text: str, address: str) -> BakeError:
+    if any(part in text for part in _PULL) or "docker-image://" in text:
+        return RemoteError(Diagnostic("pull-failed", f"builder {address} cannot pull: {_short(text)}", hint=_PULL_HINT))
+    if "no space left" in text:
+        return HostError(Diagnostic("builder-full", f"the disk of builder {address} is full", hint="prune its cache"))
+    return HostError(Diagnostic("builder-failed", f"builder {address}: {_short(text)}"))
+
+
+_PULL_HINT = "the builder itself must reach the registry; logins are yours"
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:500]
+
+
+def lost(address: str, reason: str) -> HostError:
+    """The error for a builder that went away while it built."""
+    hint = "is it still running? what it has built is cached there"
+    return HostError(Diagnostic("builder-lost", f"lost builder {address}: {reason}", hint=hint))

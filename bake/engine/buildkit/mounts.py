@@ -1,0 +1,152 @@
+"""RUN steps → exec operations with their mounts (reference/buildkit-grpc.md §4)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from bake.engine.buildkit.llb import Output, State
+from bake.engine.buildkit.sent import send_subtree
+from bake.engine.buildkit.wire.messages import MESSAGES
+from bake.plan.step import BindMount, CacheMount, ExecMount, ExecOp, SecretMount, SshMount, Step, TmpfsMount
+from bake.ports import FilesInput
+
+if TYPE_CHECKING:
+    from bake.engine.buildkit.lower import Lowering
+
+NETWORKS = {"default": 0, "host": 1, "none": 2}
+_SHARING = {"shared": 0, "private": 1, "locked": 2}
+_TYPES = {"bind": 0, "secret": 1, "ssh": 2, "cache": 3, "tmpfs": 4}
+_DEFAULT_SHM = 64 << 20
+_PROXIES = {"http_proxy": "http", "https_proxy": "https", "ftp_proxy": "ftp", "no_proxy": "no", "all_proxy": "all"}
+
+
+def lower_exec(low: Lowering, step: Step) -> State:
+    """A RUN. Its root is mount 0 and the only output."""
+    op = step.op
+    assert isinstance(op, ExecOp)
+    work = _Work(low, step)
+    root = low.input(step, 0)
+    work.mount(root, dest="/", output=0)
+    for mount in sorted(op.mounts, key=lambda m: m.target):
+        work.add(mount)
+    if op.files:
+        sent, _ = send_subtree(FilesInput(op.files), "/", "scripts")
+        work.mount(low.local(sent, step), dest="/dev/pipes", selector="/dev/pipes", readonly=True)
+    if op.shm_size != _DEFAULT_SHM:
+        work.caps.add("exec.mount.tmpfs.size")
+        work.mount(None, dest="/dev/shm", type=_TYPES["tmpfs"], tmpfs=MESSAGES.TmpfsOpt(size=op.shm_size))
+    made = MESSAGES.ExecOp(
+        meta=_meta(op, step, work.caps), mounts=work.mounts, network=NETWORKS[op.network],
+        security=1 if op.security == "insecure" else 0, secretenv=work.variables,
+    )  # fmt: skip
+    return low.add(step, work.inputs, caps=sorted(work.caps), exec=made)
+
+
+class _Work:
+    """The inputs and mounts of one exec, as they come."""
+
+    def __init__(self, low: Lowering, step: Step) -> None:
+        self._low, self._step = low, step
+        self.inputs: list[Output] = []
+        self.mounts: list[Any] = []
+        self.variables: list[Any] = []
+        self.caps: set[str] = set()
+
+    def mount(self, source: State, **fields: Any) -> None:
+        fields.setdefault("output", -1)
+        self.mounts.append(MESSAGES.Mount(input=self._number(source), **fields))
+
+    def _number(self, source: State) -> int:
+        if source is None:
+            return -1
+        if source not in self.inputs:
+            self.inputs.append(source)
+        return self.inputs.index(source)
+
+    def add(self, mount: ExecMount) -> None:
+        match mount:
+            case BindMount():
+                source, path = self._low.subtree(self._step, mount.input, mount.source)
+                self.mount(source, dest=mount.target, selector=_selector(path), readonly=not mount.writable)
+            case CacheMount():
+                self._cache(mount)
+            case TmpfsMount():
+                self._tmpfs(mount)
+            case SecretMount():
+                self._secret(mount)
+            case SshMount():
+                opt = MESSAGES.SecretOpt(
+                    id=mount.id, uid=mount.uid, gid=mount.gid, mode=mount.mode, optional=not mount.required
+                )
+                self.mount(None, dest=mount.target, type=_TYPES["ssh"], ssh=opt)
+
+    def _tmpfs(self, mount: TmpfsMount) -> None:
+        opt = MESSAGES.TmpfsOpt(size=mount.size)
+        if mount.size:
+            self.caps.add("exec.mount.tmpfs.size")
+        self.mount(None, dest=mount.target, type=_TYPES["tmpfs"], tmpfs=opt)
+
+    def _cache(self, mount: CacheMount) -> None:
+        source: State
+        if mount.input >= 0:
+            source, path = self._low.subtree(self._step, mount.input, mount.source)
+        else:
+            source, path = self._empty_cache(mount)
+        opt = MESSAGES.CacheOpt(id=mount.id, sharing=_SHARING[mount.sharing])
+        self.mount(
+            source, dest=mount.target, selector=_selector(path), readonly=mount.readonly, type=_TYPES["cache"], cache=opt
+        )
+
+    def _empty_cache(self, mount: CacheMount) -> tuple[State, str]:
+        """A new cache starts as a directory of the owner and mode asked for."""
+        if (mount.mode, mount.uid, mount.gid) == (0o755, 0, 0):
+            return None, "/"
+        ids = (MESSAGES.UserOpt(by_id=mount.uid), MESSAGES.UserOpt(by_id=mount.gid))
+        made = MESSAGES.MakeDir(
+            path="/cache", mode=mount.mode, owner=MESSAGES.ChownOpt(user=ids[0], group=ids[1]), timestamp=-1
+        )
+        action = MESSAGES.FileAction(input=-1, secondary=-1, output=0, mkdir=made)
+        name = f"[internal] cache for {mount.target}"
+        return self._low.helper((), self._step.platform, name, file=MESSAGES.FileOp(actions=[action])), "/cache"
+
+    def _secret(self, mount: SecretMount) -> None:
+        id = self._low.secret_ids(self._step, mount.id)
+        if mount.target:
+            opt = MESSAGES.SecretOpt(
+                id=id, uid=mount.uid, gid=mount.gid, mode=mount.mode, optional=not mount.required
+            )
+            self.mount(None, dest=mount.target, type=_TYPES["secret"], secret=opt)
+        if mount.env:
+            self.caps.add("exec.secretenv")
+            self.variables.append(MESSAGES.SecretEnv(id=id, name=mount.env, optional=not mount.required))
+
+
+def _selector(path: str) -> str:
+    return "" if path in ("", "/") else path
+
+
+def _meta(op: ExecOp, step: Step, caps: set[str]) -> Any:
+    env = [f"{name}={value}" for name, value in op.env]
+    proxies = {name.lower(): value for name, value in step.ambient.env}
+    others = [f"{name}={value}" for name, value in step.ambient.env if name.lower() not in _PROXIES]
+    agent = next((m for m in op.mounts if isinstance(m, SshMount)), None)
+    if agent is not None and not any(name == "SSH_AUTH_SOCK" for name, _ in op.env):
+        others.append(f"SSH_AUTH_SOCK={agent.target}")
+    meta = MESSAGES.Meta(args=op.args, env=[*env, *others], cwd=op.cwd or "/", user=op.user)
+    if proxies.keys() & _PROXIES.keys():
+        meta.proxy.CopyFrom(MESSAGES.ProxyEnv(**{ours: proxies.get(name, "") for name, ours in _PROXIES.items()}))
+    meta.hosts.extend(MESSAGES.HostIP(host=host, ip=address) for host, address in step.ambient.host_addresses)
+    if op.hostname != "buildkitsandbox":
+        meta.hostname = op.hostname
+    if op.ulimits:
+        caps.add("exec.meta.ulimit")
+        meta.ulimits.extend(_ulimits(op.ulimits))
+    return meta
+
+
+def _ulimits(texts: Iterable[str]) -> Iterable[Any]:
+    for text in texts:
+        name, _, limits = text.partition("=")
+        soft, _, hard = limits.partition(":")
+        yield MESSAGES.Ulimit(name=name, soft=int(soft), hard=int(hard or soft))

@@ -1,0 +1,152 @@
+"""The files that a builder gets from us: for each step that reads a context, just what it reads, as a small tree.
+
+An action of a COPY becomes one directory holding the selected files where the copy will put them. So wildcards,
+`--exclude`, `--parents` and ignore rules are ours alone and mean the same for every builder, however old (pure).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from bake.dockerfile.mode import parse_mode
+from bake.plan.select import Root, resolve, select
+from bake.plan.step import CopyAction
+from bake.plan.tree import Entry, Tree, sort_key
+from bake.ports import BlobInput, FilesInput, Input, TreeInput
+
+
+@dataclass(frozen=True, slots=True)
+class SentFile:
+    """One path of what is sent. A regular file's bytes are in the file `source` of this host, or are `data`."""
+
+    path: str
+    entry: Entry
+    source: str = ""
+    data: bytes = b""
+
+
+@dataclass(frozen=True)
+class Sent:
+    """A named tree, in the order it is sent in: parents first, names compared as bytes."""
+
+    name: str
+    files: tuple[SentFile, ...] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Where in what is sent an action's files are, and whether they are a directory's contents."""
+
+    path: str
+    contents: bool
+
+
+_DIRECTORY = Entry("d", 0o755)
+
+
+def send_copies(given: Input, actions: Iterable[CopyAction], identity: str) -> tuple[Sent, list[list[Placed]]]:
+    """What the actions of a COPY take from one source; for each action the copies that are to be made of it.
+
+    `identity` names the source. Raises SourceMissing, ValueError for a malformed pattern or mode.
+    """
+    wanted = list(actions)
+    files: dict[str, SentFile] = {}
+    places = [_place(given, action, str(number), files) for number, action in enumerate(wanted)]
+    spec = [(a.source, a.exclude, a.parents, a.unpack, a.mode if _symbolic(a) else "") for a in wanted]
+    return _sent(identity, spec, files), places
+
+
+def send_subtree(given: Input, path: str, identity: str) -> tuple[Sent, str]:
+    """Everything at and below `path`, for a mount; and where it is. Raises SourceMissing."""
+    tree = tree_of(given)
+    real = resolve(tree, path)
+    files = {
+        each: _file(given, each, each, entry)
+        for each, entry in tree.items()
+        if each and (not real or each == real or each.startswith(real + "/") or real.startswith(each + "/"))
+    }
+    return _sent(identity, ["mount", path], files), "/" + real
+
+
+def _sent(identity: str, spec: object, files: dict[str, SentFile]) -> Sent:
+    """The name says what is chosen, not what is found: a builder keeps its last copy under it."""
+    for path in list(files):
+        while path := path.rpartition("/")[0]:
+            files.setdefault(path, SentFile(path, _DIRECTORY))
+    name = hashlib.sha256(msgspec.json.encode((identity, spec))).hexdigest()[:24]
+    return Sent(name, tuple(files[path] for path in sorted(files, key=sort_key)))
+
+
+def _place(given: Input, action: CopyAction, place: str, files: dict[str, SentFile]) -> list[Placed]:
+    roots = select(tree_of(given), action)
+    if not roots:
+        return []
+    if action.unpack or (len(roots) == 1 and not roots[0].is_dir):
+        return [_alone(given, action, root, f"{place}/{number}", files) for number, root in enumerate(roots)]
+    top = roots[0].entry if len(roots) == 1 else _DIRECTORY
+    files[place] = SentFile(place, _with_mode(top, action))
+    for root in roots:
+        _lay(given, action, root, place, files)
+    return [Placed(f"/{place}", True)]
+
+
+def _alone(given: Input, action: CopyAction, root: Root, place: str, files: dict[str, SentFile]) -> Placed:
+    """A source in a place of its own: a file keeps its name, which the key of the copy holds."""
+    _lay(given, action, root, place, files)
+    files.setdefault(place, SentFile(place, _with_mode(root.entry if root.is_dir else _DIRECTORY, action)))
+    return Placed(f"/{place}", True) if root.is_dir else Placed(f"/{place}/{root.name}", False)
+
+
+def _lay(given: Input, action: CopyAction, root: Root, place: str, files: dict[str, SentFile]) -> None:
+    for item in root.items:
+        to = f"{place}/{item.to if root.is_dir else root.name}"
+        files[to] = _file(given, item.path, to, _with_mode(item.entry, action))
+
+
+def _symbolic(action: CopyAction) -> bool:
+    return bool(action.mode) and not action.mode.isdecimal()
+
+
+def _with_mode(entry: Entry, action: CopyAction) -> Entry:
+    """Symbolic modes are applied here, as old builders know numbers only."""
+    if not _symbolic(action) or entry.kind == "l":
+        return entry
+    return msgspec.structs.replace(entry, mode=parse_mode(action.mode).apply(entry.mode, entry.kind == "d"))
+
+
+def _file(given: Input, path: str, to: str, entry: Entry) -> SentFile:
+    match given:
+        case TreeInput(root, _):
+            return SentFile(to, entry, source=f"{root}/{path}")
+        case FilesInput(files):
+            text = next((file.data for file in files if file.path.strip("/") == path), "")
+            return SentFile(to, entry, data=text.encode("utf-8", "surrogateescape"))
+        case BlobInput(blob, _, _):
+            return SentFile(to, entry, source=str(blob))
+    raise TypeError("a state is not sent")
+
+
+def tree_of(given: Input) -> Tree:
+    """The tree of a source that is no state."""
+    match given:
+        case TreeInput(_, tree):
+            return tree
+        case FilesInput(files):
+            return dict(_written(given))
+        case BlobInput(path, name, mtime):
+            return {name: Entry("f", 0o600, size=given_size(given), mtime=int(mtime * 10**9))}
+    raise TypeError("a state has no tree here")
+
+
+def _written(given: FilesInput) -> Iterator[tuple[str, Entry]]:
+    for file in given.files:
+        data = file.data.encode("utf-8", "surrogateescape")
+        yield file.path.strip("/"), Entry("f", file.mode, size=len(data), digest=hashlib.sha256(data).hexdigest())
+
+
+def given_size(given: BlobInput) -> int:
+    return given.path.stat().st_size

@@ -1,0 +1,145 @@
+"""FileSync: the builder lists the files that a step reads, and fetches those that it does not have yet."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Iterator
+from typing import IO, Any
+
+from grpclib.const import Status
+from grpclib.exceptions import GRPCError
+
+from bake.engine.buildkit.sent import Sent, SentFile
+from bake.engine.buildkit.session import Method, Methods
+from bake.engine.buildkit.wire.messages import MESSAGES
+from bake.plan.tree import Entry
+
+STAT, REQ, DATA, FIN, ERR = range(5)
+_PIECE = 1 << 20
+_TYPES = {"f": 0, "d": 1 << 31, "l": 1 << 27, "c": 1 << 26 | 1 << 21, "b": 1 << 26, "p": 1 << 25}
+_GO_BITS = {0o4000: 1 << 23, 0o2000: 1 << 22, 0o1000: 1 << 20}
+
+
+class Changed(Exception):
+    """A file is no longer what the step's key was made from."""
+
+
+class FileSync:
+    """`sources`: name → what is sent under it. `sent_files` and `sent_bytes` count contents that left."""
+
+    def __init__(self) -> None:
+        self.sources: dict[str, Sent] = {}
+        self.problems: list[str] = []
+        self.sent_files = 0
+        self.sent_bytes = 0
+
+    def methods(self) -> Methods:
+        packet = MESSAGES.Packet
+        return {"/moby.filesync.v1.FileSync/DiffCopy": Method(self._answer, packet, packet, streaming=True)}
+
+    async def _answer(self, stream: Any) -> None:
+        name = str((stream.metadata or {}).get("dir-name", ""))
+        sent = self.sources.get(name)
+        if sent is None:
+            raise GRPCError(Status.NOT_FOUND, f"no directory {name}")
+        await _Transfer(self, stream, sent).run()
+
+
+class _Transfer:
+    """One listing with the contents asked for: a reader, and one writer, as messages must not interleave."""
+
+    def __init__(self, service: FileSync, stream: Any, sent: Sent) -> None:
+        self._service = service
+        self._stream = stream
+        self._sent = sent
+        self._asked: asyncio.Queue[int | None] = asyncio.Queue()
+        self._writing = asyncio.Lock()
+
+    async def run(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._list())
+            group.create_task(self._give())
+            await self._read()
+        await self._send(type=FIN)
+
+    async def _send(self, **fields: Any) -> None:
+        async with self._writing:
+            await self._stream.send_message(MESSAGES.Packet(**fields))
+
+    async def _list(self) -> None:
+        for file in self._sent.files:
+            await self._send(type=STAT, stat=stat_of(file))
+        await self._send(type=STAT)
+
+    async def _read(self) -> None:
+        while (packet := await self._stream.recv_message()) is not None:
+            if packet.type == REQ:
+                self._asked.put_nowait(packet.id)
+            elif packet.type == FIN:
+                break
+            elif packet.type == ERR:
+                self._service.problems.append(packet.data.decode(errors="replace"))
+                break
+        self._asked.put_nowait(None)
+
+    async def _give(self) -> None:
+        while (number := await self._asked.get()) is not None:
+            file = self._sent.files[number]
+            self._service.sent_files += 1
+            try:
+                await self._contents(number, file)
+            except (OSError, Changed) as error:
+                said = error.strerror if isinstance(error, OSError) else str(error)
+                self._service.problems.append(f"{file.source or file.path}: {said}")
+                raise GRPCError(Status.ABORTED, self._service.problems[-1]) from None
+
+    async def _contents(self, number: int, file: SentFile) -> None:
+        if not file.source:
+            self._service.sent_bytes += len(file.data)
+            if file.data:
+                await self._send(type=DATA, id=number, data=file.data)
+            await self._send(type=DATA, id=number)
+            return
+        pieces = _pieces(file)
+        while (piece := await asyncio.to_thread(next, pieces, b"")) != b"":
+            self._service.sent_bytes += len(piece)
+            await self._send(type=DATA, id=number, data=piece)
+        await self._send(type=DATA, id=number)
+
+
+def _pieces(file: SentFile) -> Iterator[bytes]:
+    """The file's bytes. Raises Changed when they are not those that the plan has read."""
+    found = hashlib.sha256()
+    handle = os.open(file.source, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(handle, "rb", buffering=0) as opened:
+        while piece := _read(opened):
+            found.update(piece)
+            yield piece
+    if file.entry.digest and found.hexdigest() != file.entry.digest:
+        raise Changed("changed while it was being read")
+
+
+def _read(opened: IO[bytes]) -> bytes:
+    return opened.read(_PIECE)
+
+
+def stat_of(file: SentFile) -> Any:
+    """A path as the builder gets to see it: owned by 0:0, with its own time (reference §3)."""
+    entry = file.entry
+    return MESSAGES.Stat(
+        path=file.path,
+        mode=go_mode(entry),
+        size=entry.size if entry.kind == "f" else 0,
+        mtime=entry.mtime,
+        link=entry.link if entry.kind == "l" else "",
+        devmajor=os.major(entry.device) if entry.kind in "cb" else 0,
+        devminor=os.minor(entry.device) if entry.kind in "cb" else 0,
+    )
+
+
+def go_mode(entry: Entry) -> int:
+    """Mode bits as Go's os.FileMode has them."""
+    extra = sum(theirs for ours, theirs in _GO_BITS.items() if entry.mode & ours)
+    return (entry.mode & 0o777) | extra | _TYPES[entry.kind]

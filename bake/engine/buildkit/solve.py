@@ -1,0 +1,128 @@
+"""One solve: a definition goes to a builder, its status comes back as updates, its end as a result or an error."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import uuid4
+
+import anyio
+from grpclib.const import Cardinality, Status
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+
+from bake.engine.buildkit.client import CONTROL, Builder
+from bake.engine.buildkit.failure import exit_code_of, failure, lost, vertex_of
+from bake.engine.buildkit.status import StatusFold, Update
+from bake.engine.buildkit.wire.messages import MESSAGES
+from bake.errors import BakeError, HostError
+from bake.plan.step import Step
+
+DRAIN_S = 2.0
+"""Seconds that a builder gets to tell the rest after the solve's end, and to stop when it is cancelled."""
+
+
+class BuilderLost(HostError):
+    """The builder went away; another try, there or elsewhere, may succeed."""
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is to be solved. `exporter` "" leaves the result in the builder's cache."""
+
+    definition: Any
+    session: str
+    exporter: str = ""
+    attrs: Mapping[str, str] = field(default_factory=dict)
+    entitlements: tuple[str, ...] = ()
+    internal: bool = False
+    imports: tuple[Mapping[str, str], ...] = ()
+
+
+Tell = Callable[[str, Update], None]
+"""Takes (digest of a vertex, update)."""
+StepOf = Callable[[str], Step | None]
+"""The step that a vertex stands for, or works for."""
+
+
+class Solve:
+    """`ref` names it to the builder. Made for one call of `run`."""
+
+    def __init__(self, builder: Builder, wish: Wish, tell: Tell, step_of: StepOf) -> None:
+        self.ref = uuid4().hex
+        self._builder = builder
+        self._wish = wish
+        self._tell = tell
+        self._step_of = step_of
+        self._fold = StatusFold()
+        self.failed: Step | None = None
+
+    async def run(self) -> Mapping[str, str]:
+        """The exporter's answer. Raises StepError and its kin, BuilderLost; cancelling stops the builder's work."""
+        status = asyncio.create_task(self._watch())
+        solving = asyncio.create_task(self._solve())
+        try:
+            answer = await solving
+            await self._drain(status)
+            return dict(answer.exporter)
+        except (GRPCError, StreamTerminatedError, OSError, TimeoutError) as error:
+            await self._drain(status)
+            raise self._error(error) from None
+        except BaseException:
+            solving.cancel()
+            with anyio.CancelScope(shield=True):
+                await asyncio.gather(solving, return_exceptions=True)
+                await self._drain(status)
+            raise
+        finally:
+            status.cancel()
+
+    async def _solve(self) -> Any:
+        wish = self._wish
+        request = MESSAGES.SolveRequest(
+            ref=self.ref, definition=wish.definition, exporter=wish.exporter, exporter_attrs=dict(wish.attrs),
+            session=wish.session, entitlements=wish.entitlements, internal=wish.internal,
+            cache=MESSAGES.CacheOptions(imports=[_import(row) for row in wish.imports]),
+        )  # fmt: skip
+        return await self._builder.call(CONTROL + "Solve", request, MESSAGES.SolveResponse)
+
+    async def _watch(self) -> None:
+        call = self._builder.stream(
+            CONTROL + "Status", MESSAGES.StatusRequest, MESSAGES.StatusResponse, cardinality=Cardinality.UNARY_STREAM
+        )
+        try:
+            async with call as stream:
+                await stream.send_message(MESSAGES.StatusRequest(ref=self.ref), end=True)
+                while (message := await stream.recv_message()) is not None:
+                    for digest, update in self._fold.take(message):
+                        self._tell(digest, update)
+        except (GRPCError, StreamTerminatedError, OSError, BakeError):
+            pass  # the solve itself tells what is wrong
+
+    async def _drain(self, status: asyncio.Task[None]) -> None:
+        await asyncio.wait([status], timeout=DRAIN_S)
+        for digest, update in self._fold.rest():
+            self._tell(digest, update)
+
+    def _error(self, error: Exception) -> BakeError:
+        address = self._builder.address.text
+        if not isinstance(error, GRPCError) or _is_lost(error):
+            said = str(error) or type(error).__name__
+            return BuilderLost(lost(address, said).diagnostics)
+        details = error.details if isinstance(error.details, list) else []
+        failed = self._fold.failed()
+        digest = failed[0][0] if failed else vertex_of(details)
+        self.failed = self._step_of(digest) if digest else None
+        text = failed[0][1] if failed else str(error.message)
+        return failure(text, self.failed, exit_code_of(text, details), address)
+
+
+def _import(row: Mapping[str, str]) -> Any:
+    return MESSAGES.CacheEntry(type=row["type"], attrs={key: value for key, value in row.items() if key != "type"})
+
+
+def _is_lost(error: GRPCError) -> bool:
+    """The connection, the session or the whole builder is gone."""
+    text = error.message or ""
+    return error.status is Status.UNAVAILABLE or "no active session" in text or "transport is closing" in text
