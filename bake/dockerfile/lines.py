@@ -78,7 +78,8 @@ class Lines:
 
     def end(self, number: int) -> int:
         """The column behind the last character of a line."""
-        return len(self._row(number - 1)) + 1
+        bom = number == 1 and self.source.text.startswith(BOM)
+        return len(self._row(number - 1)) + 1 + bom
 
     def _row(self, index: int) -> str:
         return self.rows[index].rstrip("\r\n")

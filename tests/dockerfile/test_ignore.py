@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bake.dockerfile import wildcards
 from bake.dockerfile.ignore import Matcher, parse_patterns
 
 TREE = ["r.md", "a/r.md", "a/b/r.md", "a/b/k.txt", "node_modules/keep.js", "node_modules/x/i.js", "src/n.log", ".hid"]
@@ -92,3 +93,19 @@ def _oracle(pattern: list[str], path: list[str]) -> bool:
         return False
     regexp = "".join({"*": "[^/]*", "?": "[^/]"}.get(c, re.escape(c)) for c in pattern[0])
     return re.fullmatch(regexp, path[0]) is not None and _oracle(pattern[1:], path[1:])
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "b", "*", "?", "[ab]", "^", "/", "**", "**/", "/**/", "\\a"]), min_size=4, max_size=12
+    ),
+    st.lists(st.sampled_from(["a", "b", "ab", "aab", "\n"]), min_size=1, max_size=5).map("/".join),
+)  # fmt: skip
+def test_many_leaps_fit_what_the_regular_expression_fits(parts: list[str], path: str) -> None:
+    """Patterns with several `**` are walked; the expression that says the same may take for ever on long paths only."""
+    tokens = list(wildcards._tokens("".join(parts)))
+    fits = re.fullmatch("".join(text for _, text in tokens), path) is not None
+    assert wildcards._walk(tokens, path) == fits
+    shape = wildcards.shape_of("".join(parts))
+    if shape.kind == "regexp":
+        assert (re.fullmatch(shape.text, path) is not None) == fits

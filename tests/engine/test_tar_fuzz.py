@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import random
 import tarfile
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tars import directory, hard_link, member, symlink, tar
+from tars import COMPRESSIONS, directory, hard_link, member, symlink, tar
 
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.draft import Draft
@@ -55,6 +57,40 @@ def test_flipped_bytes(flips: list[tuple[int, int]], mend: bool) -> None:
                 data[start + 148 : start + 156] = b"%06o\0 " % sum(data[start : start + 512])
     result = unpack(bytes(data))
     assert isinstance(result, list) or result in ("bad-archive", "unsafe-archive", "too-many-links", "path-too-long")
+
+
+@pytest.mark.parametrize("form", [form for form in COMPRESSIONS if form != "plain"])
+def test_damaged_streams(form: str) -> None:
+    """Cut off, flipped and doubled bytes in each compression: unpacked, copied as the file it is, or refused."""
+    whole = COMPRESSIONS[form](_GOOD)
+    chance = random.Random(form)
+    codes: set[str] = set()
+    for _ in range(120):
+        data = bytearray(whole)
+        for _ in range(chance.randint(1, 3)):
+            at = chance.randrange(len(data))
+            match chance.randrange(4):
+                case 0:
+                    data[at] = chance.randrange(256)
+                case 1:
+                    del data[at:]
+                    data += b"\0" * chance.randrange(3)
+                case 2:
+                    data[at:at] = data[chance.randrange(len(data)) :][: chance.randrange(1, 40)]
+                case _:
+                    data += whole[: chance.randrange(len(whole))]
+        result = unpack(bytes(data))
+        codes.add("fine" if isinstance(result, list) else result)
+    assert codes <= {"fine", "bad-archive", "unsafe-archive", "too-many-links", "path-too-long"}
+
+
+def test_any_bytes() -> None:
+    """Magic numbers of all forms, and nothing good behind them."""
+    chance = random.Random(7)
+    for magic in (b"", b"\x1f\x8b\x08", b"BZh9", b"\xfd7zXZ\0", b"\x28\xb5\x2f\xfd", b"\x50\x2a\x4d\x18"):
+        for size in (0, 1, 20, 511, 512, 1024, 5000):
+            result = unpack(magic + chance.randbytes(size))
+            assert result in ("bad-archive", "unsafe-archive", []), (magic, size, result)
 
 
 def _header(**fields: object) -> bytes:
