@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
+from typing import Protocol
 from uuid import uuid4
 
 import anyio
@@ -40,19 +41,32 @@ from bake.events import (
     TargetStatus,
 )
 from bake.image.form import Compression
-from bake.plan.outcome import Image, LayerRef, Plan
-from bake.plan.step import ImageOp, StepId
-from bake.plan.tree import StateId, state_of_images
+from bake.plan.outcome import Image, Plan
+from bake.plan.step import StepId
+from bake.plan.tree import StateId
 from bake.render.diagnostics import info_of
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive, Settings
-from bake.solve.results import Solution, info
+from bake.solve.results import MadeImage, Solution, info
 from bake.solve.tasks import Tasks
 
 Emit = Callable[[Event], None]
 _Jobs = dict[str, tuple[Job, ...]]
 _Rows = list[tuple[Image, tuple[StateId, ...]]]
+
+
+class Walk(Protocol):
+    """What takes a plan to its end; both engines have one."""
+
+    on_state: Callable[[StepId, StateId], None]
+
+    @property
+    def states(self) -> Mapping[StepId, StateId]: ...
+
+    async def run(self) -> Solution: ...
+
+    def made(self, image: Image) -> MadeImage | None: ...
 
 
 @dataclass(frozen=True)
@@ -117,12 +131,15 @@ class _Run:
     errors: list[BakeError] = field(default_factory=list)
     cancelled: bool = True
     started: float = field(default_factory=monotonic)
+    walk: Walk | None = None
 
     async def go(self) -> None:
         plan = self.planned.plan
         jobs = requested_jobs(plan, self.session.options)
         steps = [shown for step in plan.steps if (shown := info(plan, step))]
-        self.emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=plan.requested, steps=len(steps)))
+        self.emit(
+            RunStarted(run=uuid4().hex[:12], engine=self.session.engine_name, targets=plan.requested, steps=len(steps))
+        )
         for warning in plan.warnings:
             self.emit(found(warning))
         engine = self.session.engine
@@ -130,8 +147,8 @@ class _Run:
         solution = Solution({}, {})
         try:
             async with anyio.create_task_group() as group:
-                drive = self._drive(group, delivery, jobs)
-                solution = await drive.run()
+                self.walk = self._make_walk(group, delivery, jobs)
+                solution = await self.walk.run()
                 self.errors += solution.errors
                 if self.errors and not self.session.options.keep_going:
                     group.cancel_scope.cancel()
@@ -150,7 +167,7 @@ class _Run:
     def _delivery(self) -> Delivery:
         return delivery_of(self.session, self.emit)
 
-    def _drive(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs) -> Drive:
+    def _make_walk(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs) -> Walk:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
         session.fetcher.emit = self.emit
         secrets = Secrets(session.environment)
@@ -163,11 +180,17 @@ class _Run:
 
         tasks = Tasks(plan, facts, blob, secrets.secret, secrets.ssh)
         settings = Settings(self.loaded.root, session.jobs, session.options.keep_going, order_edges(plan))
-        drive = Drive(plan, store, Contents(facts, store.layers), session.engine, tasks, settings, self.emit)
+        contents = Contents(facts, store.layers)
+        walk: Walk
+        if session.on_buildkit:
+            from bake.app.remote import make_walk
+
+            walk = make_walk(session, plan, contents, tasks, settings, jobs, self.emit)
+        else:
+            walk = Drive(plan, store, contents, session.engine, tasks, settings, self.emit)
         if delivery is not None:
-            feeder = _Feeder(self, group, delivery, jobs, drive)
-            drive.on_state = feeder.on_state
-        return drive
+            walk.on_state = _Feeder(self, group, delivery, jobs, walk).on_state
+        return walk
 
     async def commit(self, delivery: Delivery) -> None:
         error = await delivery.commit()
@@ -186,7 +209,7 @@ class _Run:
                 continue
             reports = [r for r in solution.reports.values() if name in r.targets]
             images = plan.image_of(name)
-            records = [r for image in images if (r := self._record(plan, image, solution)) is not None]
+            records = [r for image in images if (r := self._record(plan, image)) is not None]
             status = _status(reports, len(records) == len(images), self.cancelled)
             same = [self._save(record) for record in records]
             if status == "built" and same and all(same) and all(r.status == "cached" for r in reports):
@@ -203,12 +226,9 @@ class _Run:
             )
             self.emit(TargetFinished(name=name, target=report))
 
-    def _record(self, plan: Plan, image: Image, solution: Solution) -> Built | None:
-        states = layer_states(plan, image, solution.states)
-        final = solution.states.get(image.state)
-        if states is None or final is None:
-            return None
-        return built(image, states, final, plan.targets[image.target].tags)
+    def _record(self, plan: Plan, image: Image) -> Built | None:
+        made = self.walk.made(image) if self.walk is not None else None
+        return built(image, made.layers, made.final, plan.targets[image.target].tags) if made is not None else None
 
     def _save(self, record: Built) -> bool:
         """Keeps a result; whether it is the one that was there."""
@@ -243,11 +263,11 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
 class _Feeder:
     """Hands images to the delivery as soon as all their layers are made."""
 
-    def __init__(self, run: _Run, group: TaskGroup, delivery: Delivery, jobs: _Jobs, drive: Drive) -> None:
+    def __init__(self, run: _Run, group: TaskGroup, delivery: Delivery, jobs: _Jobs, walk: Walk) -> None:
         self._run = run
         self._group = group
         self._delivery = delivery
-        self._drive = drive
+        self._walk = walk
         plan = run.planned.plan
         self._jobs = dict(jobs)
         self._images = {name: plan.image_of(name) for name in jobs}
@@ -263,7 +283,7 @@ class _Feeder:
             self._group.start_soon(self._archive, state, *form)
         for name, images in list(self._images.items()):
             needed = {needed for image in images for needed in (image.state, *image.tests)}
-            if step in needed and needed <= self._drive.states.keys():
+            if step in needed and needed <= self._walk.states.keys():
                 del self._images[name]
                 self._group.start_soon(self._send, self._jobs[name], images)
 
@@ -272,8 +292,7 @@ class _Feeder:
             await self._delivery.documents.archives.info(state, compression, epoch)
 
     async def _send(self, jobs: tuple[Job, ...], images: tuple[Image, ...]) -> None:
-        plan, states = self._run.planned.plan, self._drive.states
-        rows = [(image, made) for image in images if (made := layer_states(plan, image, states)) is not None]
+        rows = [(image, made.layers) for image in images if (made := self._walk.made(image)) is not None]
         try:
             if self._run.session.options.publish == "eager":
                 await self._at_once(jobs, rows)
@@ -294,24 +313,6 @@ class _Feeder:
 async def _send_all(delivery: Delivery, jobs: tuple[Job, ...], rows: _Rows) -> None:
     for job in jobs:
         await delivery.send(job, rows)
-
-
-def layer_states(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> tuple[StateId, ...] | None:
-    """The state of each layer of an image, bottom first; None while one is not made."""
-    found: list[StateId] = []
-    for ref in image.layers:
-        state = _state_of(plan, ref, states)
-        if state is None:
-            return None
-        found.append(state)
-    return tuple(found)
-
-
-def _state_of(plan: Plan, ref: LayerRef, states: Mapping[StepId, StateId]) -> StateId | None:
-    op = plan.steps[ref.step].op
-    if isinstance(op, ImageOp):
-        return state_of_images(op.diff_ids)[ref.index]
-    return states.get(ref.step)
 
 
 def _status(reports: list[StepReport], whole: bool, cancelled: bool) -> TargetStatus:

@@ -23,7 +23,6 @@ def refuse_options(options: Options) -> None:
     asked = {
         "--locked": (options.locked, "the lock file comes with a later version"),
         "--load": (options.load, "loading into a Docker Engine comes with a later version; use --push"),
-        "--builder": (bool(options.builders), "builders need the BuildKit engine, which comes with a later version"),
     }
     found = [Diagnostic("not-yet", f"{flag}: {what}") for flag, (given, what) in asked.items() if given]
     if found:

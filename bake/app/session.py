@@ -69,12 +69,23 @@ class Session:
 
         return Fetcher(self.store, lambda: self.registry)
 
+    @property
+    def engine_name(self) -> str:
+        """What runs the steps; builders alone mean BuildKit. Raises InputError for what is no engine."""
+        name = self.options.engine or ("buildkit" if self.options.builders else self.settings.engine)
+        if name not in ("embedded", "buildkit"):
+            hint = "use embedded or buildkit"
+            raise InputError(Diagnostic("no-engine", f"there is no engine '{name}'", hint=hint))
+        return name
+
+    @property
+    def on_buildkit(self) -> bool:
+        return self.engine_name == "buildkit"
+
     @cached_property
     def engine(self) -> EmbeddedEngine:
-        name = self.options.engine or self.settings.engine
-        if name != "embedded":
-            hint = "use --engine embedded; the BuildKit engine comes with a later version"
-            raise InputError(Diagnostic("no-engine", f"there is no engine '{name}'", hint=hint))
+        """What works on states of the store; it starts nothing before it is needed."""
+        assert self.engine_name
         from bake.engine.embedded.client import EmbeddedEngine
 
         return EmbeddedEngine(self.store, self.fetcher, sandbox=self.settings.sandbox)

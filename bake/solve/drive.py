@@ -17,7 +17,7 @@ from bake.events import Event
 from bake.oci.reference import parse_reference
 from bake.plan.decide import reason
 from bake.plan.key import FILE, key_of, parts_of, reads
-from bake.plan.outcome import Plan
+from bake.plan.outcome import Image, Plan
 from bake.plan.reason import Why
 from bake.plan.select import SourceMissing
 from bake.plan.step import (
@@ -34,7 +34,7 @@ from bake.ports import Engine, Layer, Record, Store
 from bake.solve.contents import Contents, Unread
 from bake.solve.frontier import Frontier, critical_path
 from bake.solve.journal import Journal
-from bake.solve.results import Solution
+from bake.solve.results import MadeImage, Solution, made_image
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
@@ -114,6 +114,10 @@ class Drive:
             self._leave_rest()
             self._visit()
         return Solution(self.states, self.journal.reports, tuple(self.errors))
+
+    def made(self, image: Image) -> MadeImage | None:
+        """The layers of an image; None while one is not made."""
+        return made_image(self.plan, image, self.states)
 
     # Deciding
 

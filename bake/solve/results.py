@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 
 from bake.errors import BakeError
 from bake.events import StepInfo, StepReport
-from bake.plan.outcome import Plan
-from bake.plan.step import Origin, StepId
-from bake.plan.tree import StateId
+from bake.plan.outcome import Image, LayerRef, Plan
+from bake.plan.step import ImageOp, Origin, StepId
+from bake.plan.tree import StateId, state_of_images
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,29 @@ class Solution:
     states: Mapping[StepId, StateId]
     reports: Mapping[StepId, StepReport]
     errors: tuple[BakeError, ...] = field(default=())
+
+
+@dataclass(frozen=True)
+class MadeImage:
+    """A built image: the state of each layer, bottom first, and the final one."""
+
+    layers: tuple[StateId, ...]
+    final: StateId
+
+
+def made_image(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> MadeImage | None:
+    """The layers that the steps of an image have come to; None while one is not made."""
+    found = [_state_of(plan, ref, states) for ref in image.layers]
+    final = states.get(image.state)
+    layers = tuple(state for state in found if state is not None)
+    return MadeImage(layers, final) if final is not None and len(layers) == len(found) else None
+
+
+def _state_of(plan: Plan, ref: LayerRef, states: Mapping[StepId, StateId]) -> StateId | None:
+    op = plan.steps[ref.step].op
+    if isinstance(op, ImageOp):
+        return state_of_images(op.diff_ids)[ref.index]
+    return states.get(ref.step)
 
 
 def info(plan: Plan, step: StepId) -> StepInfo | None:

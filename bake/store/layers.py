@@ -153,10 +153,10 @@ class LayerTable:
         with self._database.write() as connection:
             if connection.execute(ONE, (state,)).fetchone() is None:
                 self._need_parent(connection, parent)
-                values = (state, diff_id, msgspec.msgpack.encode((blob,)), NOTHING)
-                connection.execute("INSERT INTO trees VALUES (?, '', 0, 0, ?, ?, ?, '')", values)
-                values = (state, parent_of(parent), state, created)
-                connection.execute("INSERT INTO layers VALUES (?, ?, ?, ?)", values)
+                tree = (state, diff_id, msgspec.msgpack.encode((blob,)), NOTHING)
+                connection.execute("INSERT INTO trees VALUES (?, '', 0, 0, ?, ?, ?, '')", tree)
+                layer = (state, parent_of(parent), state, created)
+                connection.execute("INSERT INTO layers VALUES (?, ?, ?, ?)", layer)
         return self.archived(state, diff_id, blob)
 
     def archived(self, state: StateId, diff_id: str, blob: Descriptor) -> Layer:

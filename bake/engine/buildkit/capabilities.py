@@ -54,6 +54,6 @@ def refusal(text: str, address: str) -> HostError | None:
         hint = f"start buildkitd with --allow-insecure-entitlement {name}, if you trust what it builds"
         return HostError(Diagnostic("builder-cannot", f"builder {address} does not allow {name}", hint=hint))
     if "bridge" in text and "not found" in text:
-        hint = "network = \"host\" or \"none\" in the target, or give the Docker Engine a bridge"
+        hint = 'network = "host" or "none" in the target, or give the Docker Engine a bridge'
         return HostError(Diagnostic("builder-cannot", f"builder {address} has no network for steps", hint=hint))
     return None

@@ -41,7 +41,12 @@ class Builder:
         self.channel = BuilderChannel(self.dialer)
 
     async def call(
-        self, path: str, request: Any, reply: Any, metadata: Mapping[str, str] | None = None, timeout: float | None = None
+        self,
+        path: str,
+        request: Any,
+        reply: Any,
+        metadata: Mapping[str, str] | None = None,
+        timeout: float | None = None,
     ) -> Any:
         """One request, one reply. Raises GRPCError, StreamTerminatedError, HostError when it cannot be reached."""
         async with (
@@ -55,7 +60,12 @@ class Builder:
 
     @asynccontextmanager
     async def stream(
-        self, path: str, request: Any, reply: Any, metadata: Any = None, cardinality: Cardinality = Cardinality.STREAM_STREAM
+        self,
+        path: str,
+        request: Any,
+        reply: Any,
+        metadata: Any = None,
+        cardinality: Cardinality = Cardinality.STREAM_STREAM,
     ) -> AsyncIterator[Any]:
         """An open call for messages both ways."""
         async with self.channel.request(path, cardinality, request, reply, metadata=metadata) as stream:

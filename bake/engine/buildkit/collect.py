@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bake.errors import Diagnostic, HostError
+from bake.image.form import level_note
 from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
 
@@ -125,7 +126,8 @@ def _packed(plain: Path, keep: Keep) -> Descriptor:
     packed = plain.with_suffix(".packed")
     digest, size = pack(plain, packed, keep.compression, keep.level)
     keep.adopt(packed, digest)
-    return Descriptor(LAYER_TYPES[keep.compression], Digest(digest), size)
+    note = level_note(keep.compression, keep.level)
+    return Descriptor(LAYER_TYPES[keep.compression], Digest(digest), size, annotations=note)
 
 
 def _docker(found: _Found) -> Mapping[str, tuple[Taken, ...]]:

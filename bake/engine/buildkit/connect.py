@@ -24,19 +24,20 @@ class Details(StatusDetailsCodecBase):
     """`grpc-status-details-bin`: a list of (type, raw value); the values are JSON (reference/buildkit-grpc.md §6)."""
 
     def encode(self, status: Any, message: str | None, details: Any) -> bytes:
+        del details
         encoded: bytes = MESSAGES.Status(code=status.value, message=message or "").SerializeToString()
         return encoded
 
     def decode(self, status: Any, message: str | None, data: bytes) -> list[tuple[str, bytes]]:
+        del status, message
         found = MESSAGES.Status.FromString(data)
         return [(each.type_url, each.value) for each in found.details]
 
 
 def configuration() -> Configuration:
     """Big windows, and a ping every 30 s while calls are open."""
-    windows = {"http2_connection_window_size": WINDOW, "http2_stream_window_size": WINDOW}
-    private: dict[str, Any] = {"_keepalive_time": 30.0, "_keepalive_timeout": 10.0}
-    return Configuration(**windows, **private)
+    options: dict[str, Any] = {"_keepalive_time": 30.0, "_keepalive_timeout": 10.0}
+    return Configuration(http2_connection_window_size=WINDOW, http2_stream_window_size=WINDOW, **options)
 
 
 class BuilderChannel(Channel):
@@ -53,16 +54,19 @@ class BuilderChannel(Channel):
         context = self._dialer.tls()
         opened = await loop.run_in_executor(None, self._dialer.open)
         opened.setblocking(False)
-        name = {"server_hostname": self._dialer.server_name} if context else {}
+        name = self._dialer.server_name if context else None
         try:
             async with asyncio.timeout(CONNECT_S):
                 if not self._dialer.address.docker:
                     _, protocol = await loop.create_connection(
-                        self._protocol_factory, sock=opened, ssl=context, **name
+                        self._protocol_factory, sock=opened, ssl=context, server_hostname=name
                     )
                     return protocol
                 _, upgrade = await loop.create_connection(
-                    lambda: Upgrade(self._protocol_factory(), self._dialer), sock=opened, ssl=context, **name
+                    lambda: Upgrade(self._protocol_factory(), self._dialer),
+                    sock=opened,
+                    ssl=context,
+                    server_hostname=name,
                 )
                 return await upgrade.upgraded
         except (OSError, TimeoutError) as error:

@@ -81,7 +81,9 @@ class Dialer:
     def _ssh(self) -> socket.socket:
         ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen(ssh_command(self.address), stdin=theirs, stdout=theirs, stderr=subprocess.PIPE)
+            process = subprocess.Popen(
+                ssh_command(self.address), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE
+            )
         self._processes.append(process)
         return ours
 
@@ -114,7 +116,10 @@ def unreachable(address: Address, error: BaseException) -> HostError:
 
 def _why(address: Address, error: BaseException) -> tuple[str, str]:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"its certificate is not valid here: {error.verify_message}", "check `ca` and `servername` of its address"
+        return (
+            f"its certificate is not valid here: {error.verify_message}",
+            "check `ca` and `servername` of its address",
+        )
     if isinstance(error, ssl.SSLError):
         return f"no TLS connection: {error.reason or error}", "check `cert` and `key` of its address"
     known: dict[type[BaseException], tuple[str, str]] = {

@@ -56,7 +56,7 @@ def vertex_of(details: Sequence[tuple[str, bytes]]) -> str:
 
 def _run(text: str, op: ExecOp, code: int | None) -> BakeError:
     command = quote(" ".join(op.args))
-    if code is not None and "executor failed" in text or "did not complete successfully" in text:
+    if (code is not None and "executor failed" in text) or "did not complete successfully" in text:
         return StepFailed(Diagnostic("step-failed", f"process {command} exited with code {code}"), code)
     if "secret" in text and "not found" in text:
         hint = "give it with `secret = [{ id = …, src = … }]` in the target"

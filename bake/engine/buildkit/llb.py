@@ -8,13 +8,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any
 
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.oci.platform import parse_platform
 
 
-class Output(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Output:
     """What an operation makes: its digest, and which of its results."""
 
     digest: str

@@ -26,6 +26,8 @@ from bake.plan.step import (
     MergeOp,
     MkdirOp,
     ScratchOp,
+    SecretMount,
+    SshMount,
     Step,
     StepId,
     WriteOp,
@@ -44,7 +46,8 @@ class Lowering:
     given: Callable[[StepId], Input]
     caps: frozenset[str]
     platform: str
-    secret_ids: Callable[[Step, str], str] = lambda _step, id: id
+    secret_id: Callable[[Step, SecretMount], str] = lambda _step, mount: mount.id
+    agent_id: Callable[[Step, SshMount], str] = lambda _step, mount: mount.id
     names: Mapping[StepId, str] = field(default_factory=dict)
     graph: Graph = field(default_factory=Graph)
     sent: dict[str, Sent] = field(default_factory=dict)
@@ -90,7 +93,9 @@ class Lowering:
         source = MESSAGES.SourceOp(
             identifier=f"local://{sent.name}", attrs={"local.sharedkeyhint": sent.name, "local.unique": "bake"}
         )
-        return self.helper((), self.platform, f"[internal] files for {self.names.get(step.id, 'a step')}", source=source)
+        return self.helper(
+            (), self.platform, f"[internal] files for {self.names.get(step.id, 'a step')}", source=source
+        )
 
     def input(self, step: Step, number: int) -> State:
         """The state that input `number` of a step is."""
@@ -136,7 +141,8 @@ def _mkdir(low: Lowering, step: Step) -> State:
     op = step.op
     assert isinstance(op, MkdirOp)
     base = low.input(step, 0)
-    made = MESSAGES.MakeDir(path=op.path, mode=op.mode, parents=True, owner=_owner(op.owner, base), timestamp=KEEP)
+    made = MESSAGES.MakeDir(path=op.path, mode=op.mode, parents=True, owner=_owner(op.owner, base))
+    made.timestamp = KEEP if op.epoch is None else op.epoch * 10**9
     action = MESSAGES.FileAction(input=-1 if base is None else 0, secondary=-1, output=0, mkdir=made)
     return low.add(step, [] if base is None else [base], file=MESSAGES.FileOp(actions=[action]))
 
@@ -239,9 +245,7 @@ def _nothing() -> Any:
 
 
 def _copy_all(place: Placed, dest: str) -> Any:
-    return MESSAGES.CopyFile(
-        src=place.path, dest=dest, mode=KEEP, timestamp=KEEP, contents=place.contents, mkdest=True
-    )
+    return MESSAGES.CopyFile(src=place.path, dest=dest, mode=KEEP, timestamp=KEEP, contents=place.contents, mkdest=True)
 
 
 def _owner(text: str, base: State) -> Any:

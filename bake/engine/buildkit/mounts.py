@@ -77,7 +77,11 @@ class _Work:
                 self._secret(mount)
             case SshMount():
                 opt = MESSAGES.SecretOpt(
-                    id=mount.id, uid=mount.uid, gid=mount.gid, mode=mount.mode, optional=not mount.required
+                    id=self._low.agent_id(self._step, mount),
+                    uid=mount.uid,
+                    gid=mount.gid,
+                    mode=mount.mode,
+                    optional=not mount.required,
                 )
                 self.mount(None, dest=mount.target, type=_TYPES["ssh"], ssh=opt)
 
@@ -95,7 +99,12 @@ class _Work:
             source, path = self._empty_cache(mount)
         opt = MESSAGES.CacheOpt(id=mount.id, sharing=_SHARING[mount.sharing])
         self.mount(
-            source, dest=mount.target, selector=_selector(path), readonly=mount.readonly, type=_TYPES["cache"], cache=opt
+            source,
+            dest=mount.target,
+            selector=_selector(path),
+            readonly=mount.readonly,
+            type=_TYPES["cache"],
+            cache=opt,
         )
 
     def _empty_cache(self, mount: CacheMount) -> tuple[State, str]:
@@ -111,11 +120,9 @@ class _Work:
         return self._low.helper((), self._step.platform, name, file=MESSAGES.FileOp(actions=[action])), "/cache"
 
     def _secret(self, mount: SecretMount) -> None:
-        id = self._low.secret_ids(self._step, mount.id)
+        id = self._low.secret_id(self._step, mount)
         if mount.target:
-            opt = MESSAGES.SecretOpt(
-                id=id, uid=mount.uid, gid=mount.gid, mode=mount.mode, optional=not mount.required
-            )
+            opt = MESSAGES.SecretOpt(id=id, uid=mount.uid, gid=mount.gid, mode=mount.mode, optional=not mount.required)
             self.mount(None, dest=mount.target, type=_TYPES["secret"], secret=opt)
         if mount.env:
             self.caps.add("exec.secretenv")

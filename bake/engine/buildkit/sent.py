@@ -135,9 +135,9 @@ def tree_of(given: Input) -> Tree:
     match given:
         case TreeInput(_, tree):
             return tree
-        case FilesInput(files):
+        case FilesInput():
             return dict(_written(given))
-        case BlobInput(path, name, mtime):
+        case BlobInput(_, name, mtime):
             return {name: Entry("f", 0o600, size=given_size(given), mtime=int(mtime * 10**9))}
     raise TypeError("a state has no tree here")
 

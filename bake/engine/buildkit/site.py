@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-
 from dataclasses import dataclass
 from uuid import uuid4
 
@@ -134,5 +133,3 @@ def recall(files: Files, address: Address) -> Known | None:
         return msgspec.msgpack.decode(data, type=Known) if data is not None else None
     except msgspec.DecodeError:
         return None
-
-

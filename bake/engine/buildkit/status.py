@@ -125,7 +125,7 @@ class StatusFold:
 
 
 def _seconds(time: Any) -> float:
-    return float(time.seconds) + time.nanos / 1e9
+    return float(time.seconds + time.nanos / 1e9)
 
 
 def _text(line: bytes) -> str:

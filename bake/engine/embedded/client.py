@@ -104,7 +104,7 @@ class EmbeddedEngine:
         async with self._scratch() as scratch:
             out = str(scratch / "blob")
             request: Request
-            if layer.sources and layer.blobs:
+            if layer.blobs and (layer.sources or self.store.blobs.path(layer.blobs[0].digest)):
                 blob = await self._bases.blob(layer, lambda *_: None)
                 request = Repack(str(blob), out, compression, level)
             else:

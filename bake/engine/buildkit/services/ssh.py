@@ -20,6 +20,16 @@ class Agents:
     def __init__(self) -> None:
         self.sockets: dict[str, str] = {}
 
+    def add(self, id: str, socket: str | None) -> str:
+        """The id by which a step reaches `socket`; None is an agent that is not there."""
+        name, number = id, 1
+        while self.sockets.get(name) != socket and name in self.sockets:
+            number += 1
+            name = f"{id}.{number}"
+        if socket is not None:
+            self.sockets[name] = socket
+        return name
+
     def methods(self) -> Methods:
         check = Method(self._check, MESSAGES.AgentRequest, MESSAGES.Empty)
         forward = Method(self._forward, MESSAGES.Bytes, MESSAGES.Bytes, streaming=True)

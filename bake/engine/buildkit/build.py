@@ -1,0 +1,215 @@
+"""One image on one builder: lowered, solved, its tests run, its layers taken into the store."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import anyio
+import msgspec
+from anyio import to_thread
+
+from bake.engine.buildkit.board import Board
+from bake.engine.buildkit.collect import Keep, Taken, collect
+from bake.engine.buildkit.images import Images
+from bake.engine.buildkit.llb import Output
+from bake.engine.buildkit.lower import Lowering
+from bake.engine.buildkit.services.filesend import FileSend
+from bake.engine.buildkit.session import Session
+from bake.engine.buildkit.site import Site
+from bake.engine.buildkit.solve import Solve, Wish
+from bake.engine.buildkit.status import Update
+from bake.errors import BakeError, Diagnostic, HostError, StepError
+from bake.plan.outcome import Image
+from bake.plan.step import ExecOp, SecretMount, SshMount, Step, StepId
+from bake.plan.tree import SCRATCH, StateId
+from bake.ports import Store, Task
+from bake.solve.tasks import Tasks
+
+
+@dataclass(frozen=True)
+class BuildSettings:
+    """`form`: target → (compression, level) of the layers that are taken in; `shown`: how a step is named."""
+
+    store: Store
+    platform: str
+    form: Callable[[str], tuple[str, int]]
+    shown: Mapping[StepId, str]
+
+
+class Build:
+    """Made for one call of `run`. `steps`: all that the image and its tests stand on."""
+
+    def __init__(
+        self, site: Site, image: Image, steps: Mapping[StepId, Step], tasks: Tasks, board: Board, images: Images,
+        settings: BuildSettings,
+    ) -> None:  # fmt: skip
+        self._site = site
+        self._image = image
+        self._steps = steps
+        self._tasks = tasks
+        self._board = board
+        self._images = images
+        self._settings = settings
+        self._states: Mapping[StepId, StateId] = defaultdict(lambda: SCRATCH)
+        self._low = Lowering(
+            steps, self._given, site.caps, settings.platform, self._secret_id, self._agent_id, settings.shown
+        )
+
+    async def run(self) -> tuple[StateId, ...]:
+        """The states of the image's layers. Raises StepError with `.step` set, HostError, RemoteError."""
+        final = self._low.state(self._image.state)
+        tests = [self._low.state(test) for test in self._image.tests]
+        self._site.sync.sources |= self._low.sent
+        for test in tests:
+            if test is not None:
+                await self._solve(self._wish(test))
+        if final is None:
+            return ()
+        return self._images.take_in(self._image, await self._exported(final))
+
+    # Lowering
+
+    def _given(self, id: StepId) -> Any:
+        return self._tasks.input(id, self._states)
+
+    def _task(self, step: Step) -> Task:
+        return self._tasks.task(step, self._states)
+
+    def _secret_id(self, step: Step, mount: SecretMount) -> str:
+        value = self._task(step).secrets.get(mount.id)
+        if value is None and mount.required:
+            hint = f'give it with secret = [{{ id = "{mount.id}", … }}] in the target'
+            raise _at(StepError(Diagnostic("missing-secret", f"secret {mount.id}: not found", hint=hint)), step)
+        return self._site.secrets.add(mount.id, value)
+
+    def _agent_id(self, step: Step, mount: SshMount) -> str:
+        socket = self._task(step).ssh.get(mount.id)
+        if socket is None and mount.required:
+            hint = "start ssh-agent, or name its socket in the target's ssh key"
+            raise _at(StepError(Diagnostic("missing-ssh", f"ssh agent {mount.id}: not found", hint=hint)), step)
+        return self._site.agents.add(mount.id, socket)
+
+    # Solving
+
+    def _wish(self, output: Output, exporter: str = "", attrs: Mapping[str, str] | None = None) -> Wish:
+        asked = [step.op for step in self._steps.values() if isinstance(step.op, ExecOp)]
+        entitlements = (
+            *(["network.host"] if any(op.network == "host" for op in asked) else []),
+            *(["security.insecure"] if any(op.security == "insecure" for op in asked) else []),
+        )
+        return Wish(
+            self._low.graph.definition(output), self._site.session, exporter, attrs or {}, entitlements, internal=True
+        )
+
+    async def _solve(self, wish: Wish) -> Mapping[str, str]:
+        """Solves, as often as the failing step's targets allow (`retries`)."""
+        tries = 0
+        while True:
+            builder = await self._site.open()
+            solve = Solve(builder, wish, self._teller(), self._step_of)
+            try:
+                return await self._timed(solve)
+            except BakeError as error:
+                step = solve.failed
+                if step is None:
+                    raise
+                if tries >= self._tasks.retries(step):
+                    raise _at(error, step) from None
+                tries += 1
+                self._board.journal.say(step)("progress", f"{error}; trying again")
+            finally:
+                self._board.release(solve.ref)
+
+    async def _timed(self, solve: Solve) -> Mapping[str, str]:
+        return await solve.run()
+
+    def _teller(self) -> Callable[[str, Update], None]:
+        name = uuid4().hex
+
+        def tell(digest: str, update: Update) -> None:
+            self._board.take(name, self._low.digests.get(digest, []), update)
+
+        return tell
+
+    def _step_of(self, digest: str) -> Step | None:
+        """The step that a vertex is, or that it works for."""
+        for id in self._low.digests.get(digest, ()):
+            return self._steps[id]
+        return None
+
+    # Exporting
+
+    async def _exported(self, final: Output) -> Sequence[Taken]:
+        if self._site.address.docker:
+            return await self._from_docker(final)
+        return await self._from_stream(final)
+
+    def _keep(self) -> Keep:
+        store = self._settings.store
+        compression, level = self._settings.form(self._image.target)
+        known = frozenset(self._images.base_diff_ids(self._image))
+        return Keep(known, store.layers.scratch, store.blobs.adopt, compression, level)
+
+    async def _from_docker(self, final: Output) -> Sequence[Taken]:
+        """Into the Docker Engine under a passing name, out of it by its API."""
+        name = f"bake-passing-{uuid4().hex}:1"
+        attrs = {"name": name, "containerimage.config": _config(self._image)}
+        await self._solve(self._wish(final, "moby", attrs))
+        api = self._site.docker()
+
+        def fetch() -> Mapping[str, Sequence[Taken]]:
+            with api.save([name]) as archive:
+                return collect(archive, self._keep())
+
+        try:
+            found = await to_thread.run_sync(fetch, abandon_on_cancel=True)
+        finally:
+            with anyio.move_on_after(5, shield=True):
+                await to_thread.run_sync(partial(api.drop, name))
+        return _only(found)
+
+    async def _from_stream(self, final: Output) -> Sequence[Taken]:
+        """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""
+        file: Path = self._settings.store.layers.scratch() / "export"
+        send = FileSend(file)
+        builder = await self._site.open()
+        async with Session(builder, {**self._site.methods(), **send.methods()}, self._site.shared_key) as session:
+            attrs = {"containerimage.config": _config(self._image)}
+            await self._solve(replace(self._wish(final, "oci", attrs), session=session.id))
+
+        def read() -> Mapping[str, Sequence[Taken]]:
+            with file.open("rb") as archive:
+                return collect(archive, self._keep())
+
+        found = await to_thread.run_sync(read)
+        file.unlink()
+        return _only(found)
+
+
+def _only(found: Mapping[str, Sequence[Taken]]) -> Sequence[Taken]:
+    for taken in found.values():
+        return taken
+    raise HostError(Diagnostic("bad-export", "the builder exported no image"))
+
+
+def _config(image: Image) -> str:
+    """What the exporter needs; the image's own config is made from the plan, as for every engine."""
+    return msgspec.json.encode(
+        {
+            "architecture": image.platform.arch,
+            "os": image.platform.os,
+            "rootfs": {"type": "layers", "diff_ids": []},
+            "config": {},
+        }
+    ).decode()
+
+
+def _at(error: BakeError, step: Step) -> BakeError:
+    error.step = step.id  # type: ignore[attr-defined]
+    return error

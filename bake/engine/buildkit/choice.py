@@ -1,0 +1,103 @@
+"""Which builder builds which image. Pure, so that a thousand targets on twenty builders can be tried on paper.
+
+Rendezvous hashing of the *step prefix* that images share: who shares steps meets the same cache, and a builder that
+leaves moves only what was its own. No builder gets more than its part of the work, weighted by slots; what does not
+fit goes to the next in the ranking. An image stays where it was built last while that builder is there.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bake.oci.platform import parse_platform
+from bake.plan.step import Step, StepId
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A builder as one chooses it. `platforms` empty: any; `slots`: solves at once."""
+
+    addr: str
+    platforms: tuple[str, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+    slots: int = 8
+
+    def fits(self, work: Work) -> bool:
+        """Whether it may build this at all."""
+        return self._builds(work.platform) and all(self.labels.get(k) == v for k, v in work.labels.items())
+
+    def _builds(self, platform: str) -> bool:
+        if not self.platforms or not platform:
+            return True
+        wanted = parse_platform(platform)
+        return any(parse_platform(own).matches(wanted) for own in self.platforms)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """An image to build: `name` tells it from others from run to run, `prefix` says with whom it shares steps."""
+
+    name: str
+    prefix: str
+    platform: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+
+def ranked(prefix: str, candidates: Iterable[Candidate]) -> list[Candidate]:
+    """Rendezvous order, weighted by slots: everybody who asks gets the same, whatever else is there."""
+    return sorted(candidates, key=lambda c: (-_score(prefix, c), c.addr))
+
+
+def _score(prefix: str, candidate: Candidate) -> float:
+    number = int.from_bytes(hashlib.sha256(f"{prefix}\0{candidate.addr}".encode()).digest()[:8])
+    return -max(candidate.slots, 1) / math.log((number + 1) / (2**64 + 2))
+
+
+def assign(
+    works: Sequence[Work], candidates: Sequence[Candidate], last: Mapping[str, str] | None = None
+) -> dict[str, Candidate]:
+    """Name of the work → its builder; what no builder fits is left out. `last`: name → address of the last time."""
+    room = _room(len(works), candidates)
+    made: dict[str, Candidate] = {}
+    by_addr = {c.addr: c for c in candidates}
+    for work in works:
+        old = by_addr.get((last or {}).get(work.name, ""))
+        if old is not None and old.fits(work):
+            made[work.name] = old
+            room[old.addr] -= 1
+    for work in sorted(works, key=lambda w: (w.prefix, w.name)):
+        if work.name in made:
+            continue
+        order = ranked(work.prefix, (c for c in candidates if c.fits(work)))
+        if order:
+            chosen = next((c for c in order if room[c.addr] > 0), order[0])
+            made[work.name] = chosen
+            room[chosen.addr] -= 1
+    return made
+
+
+def _room(works: int, candidates: Sequence[Candidate]) -> dict[str, int]:
+    total = sum(max(c.slots, 1) for c in candidates) or 1
+    return {c.addr: math.ceil(works * max(c.slots, 1) / total) for c in candidates}
+
+
+def prefixes(finals: Mapping[str, StepId], steps: Mapping[StepId, Step]) -> dict[str, str]:
+    """Name → the last step of its chain that another one has too, else its final step."""
+    chains = {name: _chain(final, steps) for name, final in finals.items()}
+    shared = Counter(step for chain in chains.values() for step in chain)
+    return {
+        name: next((step for step in chain if shared[step] > 1 and not steps[step].is_source), chain[0])
+        for name, chain in chains.items()
+    }
+
+
+def _chain(final: StepId, steps: Mapping[StepId, Step]) -> list[StepId]:
+    """From the final step down to the base."""
+    found = [final]
+    while steps[found[-1]].inputs:
+        found.append(steps[found[-1]].inputs[0])
+    return found

@@ -1,0 +1,124 @@
+"""What must be built, decided with our own records before anybody is asked.
+
+A state that a builder makes is named by the key of the step that makes it, for its content is not here to be read. So
+the key of every step is known at once. A record says which image of the store a step is part of; a step without one,
+or whose image was pruned, is a miss.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from bake.plan.decide import reason
+from bake.plan.key import FILE, key_of, parts_of, reads
+from bake.plan.outcome import Image, Plan
+from bake.plan.reason import Why
+from bake.plan.select import SourceMissing
+from bake.plan.step import CopyAction, ImageOp, MergeOp, ScratchOp, Step, StepId
+from bake.plan.tree import SCRATCH, StateId, state_of_images
+from bake.ports import Parts, Store
+from bake.solve.contents import Contents
+from bake.solve.slots import Slots
+
+
+@dataclass
+class Decisions:
+    """`keys` of layer steps; `whys`: misses; `missing`: steps whose sources are not there."""
+
+    keys: dict[StepId, str] = field(default_factory=dict)
+    parts: dict[StepId, Parts] = field(default_factory=dict)
+    whys: dict[StepId, Why] = field(default_factory=dict)
+    states: dict[StepId, StateId] = field(default_factory=dict)
+    missing: dict[StepId, SourceMissing] = field(default_factory=dict)
+
+    def image_key(self, image: Image) -> str:
+        """The key of the record that says which layers an image has."""
+        return _hash(f"image\0{image.platform}\0{self.states.get(image.state, '')}")
+
+
+class Decider:
+    """Decides all steps of a plan; reads the store, and the files' digests that gathering has made."""
+
+    def __init__(self, plan: Plan, store: Store, contents: Contents, slots: Slots, sensitive: tuple[str, ...]) -> None:
+        self._plan = plan
+        self._store = store
+        self._contents = contents
+        self._slots = slots
+        self._sensitive = sensitive
+        self._made = Decisions()
+
+    def decide(self) -> Decisions:
+        made = self._made
+        for step in self._plan.steps.values():
+            if step.is_source:
+                self._source(step)
+            elif any(i in made.missing for i in step.inputs):
+                continue
+            elif isinstance(step.op, MergeOp):
+                base, top = (made.states.get(i, SCRATCH) for i in step.inputs)
+                made.states[step.id] = StateId(_hash(f"merge\0{base}\0{top}"))
+            else:
+                self._layer(step)
+        return made
+
+    def _source(self, step: Step) -> None:
+        if isinstance(step.op, ImageOp):
+            states = state_of_images(step.op.diff_ids)
+            self._made.states[step.id] = states[-1] if states else SCRATCH
+        elif isinstance(step.op, ScratchOp):
+            self._made.states[step.id] = SCRATCH
+
+    def _layer(self, step: Step) -> None:
+        made = self._made
+        if any(i not in made.states and not self._is_tree(i) for i in step.inputs):
+            return  # builds on what cannot be built
+        try:
+            parent = made.states[step.inputs[0]]
+            parts = parts_of(step, parent, self._on_base(step), self._digest(step), self._sensitive)
+        except SourceMissing as error:
+            made.missing[step.id] = error
+            return
+        key = _hash(f"buildkit\0{key_of(parts)}")
+        made.keys[step.id], made.parts[step.id] = key, parts
+        made.states[step.id] = StateId(_hash(f"state\0{key}"))
+        if step.uncached or self._store.records.lookup(key) is None:
+            made.whys[step.id] = self._why(step, key, parts)
+
+    def _is_tree(self, step: StepId) -> bool:
+        return self._plan.steps[step].is_source
+
+    def _on_base(self, step: Step) -> bool:
+        return any(origin.ordinal == 1 for origin in self._plan.origins.get(step.id, ()))
+
+    def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
+        def digest(number: int, action: CopyAction) -> str:
+            source = self._plan.steps[step.inputs[number]]
+            state = self._made.states.get(source.id)
+            if state is not None:
+                return _hash(f"{state}\0{action.source}\0{action.exclude}\0{action.parents}")
+            return self._contents.digest(source, None, action)
+
+        return digest
+
+    def _why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
+        def now() -> Parts:
+            return {**parts, **self.files(step)}
+
+        known = self._store.records.known(key)
+        return reason(uncached=step.uncached, known=known, last=self._slots.last_parts(step, parts), now=now)
+
+    def files(self, step: Step) -> Mapping[str, str]:
+        """The files of contexts that a step reads, as parts that explain."""
+        found: dict[str, str] = {}
+        for _, action in reads(step):
+            source = self._plan.steps[step.inputs[action.input]]
+            state = self._made.states.get(source.id)
+            files = self._contents.files(source, state, action)
+            found |= {f"{FILE}{path}": identity for path, identity in files.items()}
+        return found
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()

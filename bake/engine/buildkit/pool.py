@@ -1,0 +1,84 @@
+"""The builders of a run: how much each does at once, and which of them are gone."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+
+import anyio
+import msgspec
+
+from bake.engine.buildkit.choice import Candidate, Work, assign, ranked
+from bake.engine.buildkit.site import Site
+from bake.errors import Diagnostic, HostError
+from bake.ports import Files
+
+_FACT = "builders"
+
+
+class Pool:
+    """`open_site` makes the connection to one of `candidates`, the first time it is used."""
+
+    def __init__(self, candidates: Sequence[Candidate], files: Files, open_site: Callable[[Candidate], Site]) -> None:
+        self.candidates = tuple(candidates)
+        self._files = files
+        self._open = open_site
+        self._sites: dict[str, Site] = {}
+        self._slots = {c.addr: anyio.CapacityLimiter(max(1, c.slots)) for c in candidates}
+        self._dead: dict[str, HostError] = {}
+
+    def assign(self, root: str, works: Sequence[Work]) -> Mapping[str, Candidate]:
+        """The builder of each work, remembered for the next run. Raises HostError when one has none."""
+        data = self._files.fact(_FACT, root)
+        last = msgspec.msgpack.decode(data, type=dict[str, str]) if data else {}
+        made = assign(works, self.candidates, last)
+        for work in works:
+            if work.name not in made:
+                raise self.none_for(work)
+        now = last | {name: candidate.addr for name, candidate in made.items()}
+        if len(self.candidates) > 1 and now != last:
+            self._files.remember_fact(_FACT, root, msgspec.msgpack.encode(now))
+        return made
+
+    def next_for(self, work: Work) -> Candidate | None:
+        """The best builder for it among those that are alive."""
+        alive = (c for c in self.candidates if c.addr not in self._dead and c.fits(work))
+        return next(iter(ranked(work.prefix, alive)), None)
+
+    def is_dead(self, candidate: Candidate) -> bool:
+        return candidate.addr in self._dead
+
+    def bury(self, candidate: Candidate, error: HostError) -> None:
+        """It went away: nothing more is given to it in this run."""
+        self._dead[candidate.addr] = error
+        if candidate.addr in self._sites:
+            self._sites[candidate.addr].abandon()
+
+    def none_for(self, work: Work) -> HostError:
+        """The error when there is no builder for a work, or none any more."""
+        if len(self._dead) == len(self.candidates) and self._dead:
+            return next(iter(self._dead.values()))
+        wanted = [work.platform] if work.platform else []
+        wanted += [f"{name}={value}" for name, value in work.labels.items()]
+        message = f"no builder for {', '.join(wanted) or work.name}"
+        hint = "`bake builders` shows what each one builds"
+        return HostError(Diagnostic("no-builder-fits", message, hint=hint))
+
+    @asynccontextmanager
+    async def use(self, candidate: Candidate) -> AsyncIterator[Site]:
+        """A turn on a builder. Raises HostError when it cannot be reached."""
+        async with self._slots[candidate.addr]:
+            site = self._sites.get(candidate.addr)
+            if site is None:
+                site = self._sites[candidate.addr] = self._open(candidate)
+            await site.open()
+            yield site
+
+    @property
+    def sites(self) -> Sequence[Site]:
+        return tuple(self._sites.values())
+
+    async def close(self) -> None:
+        for site in self._sites.values():
+            await site.close()
+        self._sites.clear()

@@ -1,0 +1,225 @@
+"""Walks a plan with builders: what our records know is done at once, every other image is one solve.
+
+The counterpart of `solve.drive` for an engine that is given whole targets: same decisions' data, same events.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import anyio
+
+from bake.engine.buildkit.board import Board
+from bake.engine.buildkit.build import Build, BuildSettings
+from bake.engine.buildkit.choice import Candidate, Work, prefixes
+from bake.engine.buildkit.decide import Decider
+from bake.engine.buildkit.images import Images
+from bake.engine.buildkit.pool import Pool
+from bake.engine.buildkit.solve import BuilderLost
+from bake.errors import BakeError, Diagnostic, StepError, StepFailed
+from bake.events import Event
+from bake.plan.outcome import Image, Plan
+from bake.plan.step import StepId
+from bake.plan.tree import SCRATCH, StateId
+from bake.ports import Store
+from bake.solve.contents import Contents
+from bake.solve.drive import Settings
+from bake.solve.journal import Journal
+from bake.solve.results import MadeImage, Solution
+from bake.solve.slots import Slots
+from bake.solve.tasks import Tasks
+
+_MOST_TRIES = 3
+"""Builders that one image is given to before its loss is an error."""
+
+
+class Walk:
+    """One walk. Made for one call of `run`."""
+
+    def __init__(
+        self, plan: Plan, store: Store, contents: Contents, pool: Pool, tasks: Tasks, settings: Settings,
+        emit: Callable[[Event], None], tell: Callable[[Diagnostic], None], build_settings: BuildSettings,
+    ) -> None:  # fmt: skip
+        self.plan = plan
+        self.store = store
+        self.settings = settings
+        self.pool = pool
+        self.states: dict[StepId, StateId] = {}
+        self.errors: list[BakeError] = []
+        self.on_state: Callable[[StepId, StateId], None] = lambda _step, _state: None
+        self.journal = Journal(plan, emit)
+        self._tell = tell
+        self._tasks = tasks
+        self._slots = Slots(plan, settings.root, store.records)
+        self._decider = Decider(plan, store, contents, self._slots, tuple(tasks.sensitive))
+        self._decisions = self._decider.decide()
+        self._images = Images(plan, store, self._decisions)
+        self._board = Board(self.journal, plan.steps, self._decisions.whys)
+        self._build_settings = build_settings
+        self._made: dict[tuple[str, str], MadeImage] = {}
+        self._done: dict[str, anyio.Event] = {}
+        self._left: dict[str, int] = {}
+
+    def made(self, image: Image) -> MadeImage | None:
+        """The layers of an image; None while it is not made."""
+        return self._made.get(_id(image))
+
+    async def run(self) -> Solution:
+        """Builds every image that is asked for. Failures of steps end up in the solution; others are raised."""
+        images = [image for image in self.plan.images if image.target in self.plan.requested]
+        self._left = {name: len(self.plan.image_of(name)) for name in self.plan.requested}
+        self._done = {name: anyio.Event() for name in self.plan.requested}
+        try:
+            todo = [image for image in images if not self._is_refused(image) and not self._is_known(image)]
+            if todo and not (self.errors and not self.settings.keep_going):
+                await self._build_all(todo)
+        finally:
+            self._leave_rest()
+            self._visit()
+            with anyio.CancelScope(shield=True):
+                await self.pool.close()
+        return Solution(self.states, self.journal.reports, tuple(self.errors))
+
+    # Deciding
+
+    def _is_refused(self, image: Image) -> bool:
+        """Whether a source of one of its steps is missing, which is told here."""
+        bad = [step for step in self._needed(image) if step in self._decisions.missing]
+        for id in bad:
+            step, error = self.plan.steps[id], self._decisions.missing[id]
+            hint = "check the path, the context directory and .dockerignore"
+            self._fail(id, StepError(Diagnostic("missing-source", f"{self._said(id)}: {error}", hint=hint)))
+            del step
+        return bool(bad)
+
+    def _is_known(self, image: Image) -> bool:
+        """Whether nothing of it must be built, which is told here."""
+        needed = self._needed(image)
+        states = self._images.known(image)
+        if states is None or any(id in self._decisions.whys for id in needed):
+            return False
+        for id in needed:
+            self._board.end(id, "cached")
+        self._finish(image, states)
+        return True
+
+    def _needed(self, image: Image) -> list[StepId]:
+        """All steps that an image and its tests stand on, in plan order."""
+        wanted, todo = set[StepId](), [image.state, *image.tests]
+        while todo:
+            id = todo.pop()
+            if id not in wanted:
+                wanted.add(id)
+                todo += self.plan.steps[id].inputs
+        return [id for id in self.plan.steps if id in wanted]
+
+    # Building
+
+    async def _build_all(self, images: list[Image]) -> None:
+        shared = prefixes({"\n".join(_id(image)): image.state for image in images}, self.plan.steps)
+        works = [Work(name, prefix, name.partition("\n")[2]) for name, prefix in shared.items()]
+        chosen = self.pool.assign(self.settings.root, works)
+        async with anyio.create_task_group() as group:
+            for image, work in zip(images, works, strict=True):
+                group.start_soon(self._build, image, work, chosen[work.name], group.cancel_scope)
+
+    async def _build(self, image: Image, work: Work, first: Candidate, stop: anyio.CancelScope) -> None:
+        for name in self.plan.targets[image.target].after:
+            if name in self._done:
+                await self._done[name].wait()
+        try:
+            states = await self._tried(image, work, first)
+            self._finish(image, states)
+        except BakeError as error:
+            self._failed(image, error)
+            if not self.settings.keep_going:
+                stop.cancel()
+
+    async def _tried(self, image: Image, work: Work, first: Candidate) -> tuple[StateId, ...]:
+        """Builds on the first builder, and on the next one when that is lost."""
+        candidate: Candidate | None = first
+        for left in range(_MOST_TRIES, 0, -1):
+            if candidate is None or self.pool.is_dead(candidate):
+                candidate = self.pool.next_for(work)
+            if candidate is None:
+                raise self.pool.none_for(work)
+            try:
+                return await self._on(candidate, image)
+            except BuilderLost as error:
+                if left == 1:
+                    raise
+                self._lost(candidate, image, error)
+                candidate = self.pool.next_for(work)
+        raise AssertionError("the last try returns or raises")
+
+    async def _on(self, candidate: Candidate, image: Image) -> tuple[StateId, ...]:
+        steps = {id: self.plan.steps[id] for id in self._needed(image)}
+        async with self.pool.use(candidate) as site:
+            build = Build(site, image, steps, self._tasks, self._board, self._images, self._build_settings)
+            states = await build.run()
+        seconds = {id: self.journal.reports[id].duration_s for id in steps if id in self.journal.reports}
+        parts = {
+            id: {**self._decisions.parts[id], **self._decider.files(step)}
+            for id, step in steps.items()
+            if id in self._decisions.parts
+        }
+        self._images.remember(image, states, seconds, parts)
+        for id in steps:
+            self._board.end(id, "cached")
+        return states
+
+    def _lost(self, candidate: Candidate, image: Image, error: BuilderLost) -> None:
+        """Tells that an image is built again elsewhere, or there once more if there is no other builder."""
+        if len(self.pool.candidates) > 1:
+            self.pool.bury(candidate, error)
+        self._tell(Diagnostic("trying-again", f"'{image.target}' is tried again: {error}", severity="info"))
+
+    # Ending
+
+    def _finish(self, image: Image, states: tuple[StateId, ...]) -> None:
+        top = states[-1] if states else SCRATCH
+        self._made[_id(image)] = MadeImage(states, top)
+        self._left[image.target] -= 1
+        if not self._left[image.target]:
+            self._done[image.target].set()
+        for id in (image.state, *image.tests):
+            self.states[id] = top
+        for id in (image.state, *image.tests):
+            self.on_state(id, top)
+
+    def _failed(self, image: Image, error: BakeError) -> None:
+        failed = getattr(error, "step", None)
+        self._done[image.target].set()
+        if failed is not None:
+            self._fail(failed, error)
+        elif error not in self.errors:
+            self.errors.append(error)
+        for id in self._needed(image):
+            if id not in self._board.ended and id not in self._board.owners:
+                self._board.end(id, "skipped")
+
+    def _fail(self, id: StepId, error: BakeError) -> None:
+        span = next((origin.span for origin in self.plan.origins.get(id, ())), None)
+        error.diagnostics = tuple(diagnostic.at(span) for diagnostic in error.diagnostics)
+        code = error.exit_code_of_step if isinstance(error, StepFailed) else None
+        if id not in self._board.ended:
+            self.errors.append(error)
+        self._board.end(id, "failed", 0.0, code)
+
+    def _said(self, id: StepId) -> str:
+        origin = next(iter(self.plan.origins.get(id, ())), None)
+        return origin.instruction if origin else "COPY"
+
+    def _leave_rest(self) -> None:
+        for id in self.plan.steps:
+            if id in self._decisions.keys and id not in self._board.ended:
+                self._board.end(id, "cancelled")
+
+    def _visit(self) -> None:
+        keys = self._decisions.keys
+        ends = self.journal.reports
+        self._slots.visit({id: key for id, key in keys.items() if id in ends and ends[id].status in ("cached", "run")})
+
+
+def _id(image: Image) -> tuple[str, str]:
+    return image.target, str(image.platform)

@@ -1,0 +1,38 @@
+"""One daemon for all tests of a file, and projects that build on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from buildkit_daemon import Daemon
+from projects import Project
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def daemon() -> Iterator[Daemon]:
+    with Daemon() as running:
+        yield running
+
+
+class RemoteProject(Project):
+    """A project whose builds run on `builders`."""
+
+    builders: tuple[str, ...] = ()
+
+    def options(self, *names: str, **changes: object):  # type: ignore[no-untyped-def]
+        return super().options(*names, **{"engine": "buildkit", "builders": self.builders, **changes})
+
+
+@pytest.fixture
+def project(tmp_path: Path, daemon: Daemon) -> RemoteProject:
+    made = RemoteProject(tmp_path)
+    made.builders = (daemon.address,)
+    made.add_busybox()
+    return made

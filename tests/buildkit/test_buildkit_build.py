@@ -1,0 +1,113 @@
+"""Whole builds on a real daemon: steps, reasons, outputs; what is known already contacts nobody."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import threading
+from pathlib import Path
+
+from projects import reasons, statuses
+
+from bake.events import StepLog
+
+BASE = 'FROM scratch AS base\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
+SPEC = """
+[target.app]
+context = "."
+network = "none"
+tags = ["localhost:5000/app"]
+output = [{ type = "oci", dest = "out.tar" }]
+"""
+NOWHERE = ("docker:///nowhere/docker.sock",)
+
+
+def write(project, dockerfile: str, spec: str = SPEC) -> None:  # type: ignore[no-untyped-def]
+    project.write("Dockerfile", dockerfile)
+    project.write("bake.toml", spec)
+
+
+def config_of(archive: Path) -> dict:  # type: ignore[type-arg]
+    with tarfile.open(archive) as tar:
+
+        def read(digest: str) -> dict:  # type: ignore[type-arg]
+            member = tar.extractfile(f"blobs/{digest.replace(':', '/')}")
+            assert member is not None
+            return json.loads(member.read())
+
+        index = tar.extractfile("index.json")
+        assert index is not None
+        return read(read(json.loads(index.read())["manifests"][0]["digest"])["config"]["digest"])
+
+
+def test_a_build_its_reasons_and_nothing_to_do(project) -> None:  # type: ignore[no-untyped-def]
+    project.write("src/a.txt", "A")
+    write(project, f'{BASE}FROM base\nWORKDIR /app\nCOPY src/*.txt ./\nRUN echo hello; cat a.txt > b.txt\nCMD ["x"]\n')
+    result = project.build()
+    assert [e.diagnostics for e in result.errors] == []
+    assert set(statuses(result.report.steps).values()) <= {"run", "cached"}
+    assert result.report.engine == "buildkit"
+    config = config_of(project.root / "out.tar")
+    assert config["config"]["Cmd"] == ["x"] and len(config["rootfs"]["diff_ids"]) == 5
+    digest = result.report.targets["app"].digest
+
+    again = project.build(builders=NOWHERE)  # nobody is asked
+    assert set(statuses(again.report.steps).values()) == {"cached"}
+    assert (again.report.targets["app"].status, again.report.targets["app"].digest) == ("unchanged", digest)
+
+    project.write("src/a.txt", "B")
+    changed = project.build()
+    assert statuses(changed.report.steps)["app/1/2"] == "run"
+    assert reasons(changed.report.steps)["COPY src/*.txt ./"] == ("file", "src/a.txt changed")
+    texts = [event.text for event in project.events if isinstance(event, StepLog)]
+    assert texts == ["hello"]
+
+
+def test_shared_steps_run_once(project) -> None:  # type: ignore[no-untyped-def]
+    targets = "".join(f'[target.t{n}]\ncontext = "."\nnetwork = "none"\nargs = {{ N = "{n}" }}\n' for n in range(6))
+    shared = "RUN echo once-in-this-test; sleep 0.2\n"
+    write(project, f"{BASE}{shared}ARG N\nRUN echo $N > /n\n", targets)
+    result = project.build("all")
+    assert result.errors == ()
+    texts = [event.text for event in project.events if isinstance(event, StepLog)]
+    assert texts.count("once-in-this-test") == 1
+    (row,) = [step for step in result.report.steps if "once-in-this-test" in step.instruction]
+    assert (row.status, len(row.targets)) == ("run", 6)
+    assert [t.status for t in result.report.targets.values()] == ["built"] * 6
+
+
+def test_a_failing_step_is_told_with_its_place(project) -> None:  # type: ignore[no-untyped-def]
+    write(project, f"{BASE}RUN echo before; exit 7\nRUN echo never\n")
+    result = project.build()
+    (error,) = result.errors
+    (diagnostic,) = error.diagnostics
+    assert (result.report.exit_code, diagnostic.code, diagnostic.span.line) == (1, "step-failed", 4)
+    assert "exited with code 7" in diagnostic.message
+    steps = {step.instruction: (step.status, step.exit_code) for step in result.report.steps}
+    assert steps["RUN echo before; exit 7"] == ("failed", 7)
+    assert steps["RUN echo never"][0] == "skipped"
+    assert not (project.root / "out.tar").exists()
+
+
+def test_targets_link_without_export(project) -> None:  # type: ignore[no-untyped-def]
+    write(
+        project,
+        f"{BASE}RUN echo base > /made\n",
+        '[target.base]\ncontext = "."\nnetwork = "none"\n'
+        '[target.top]\ncontext = "."\nnetwork = "none"\ncontexts = { below = "target:base" }\n'
+        'dockerfile-inline = "FROM below\\nRUN cat /made\\nCOPY --from=below /made /copied"\n'
+        'test = [["cat", "/copied"]]\n',
+    )
+    result = project.build("top")
+    assert result.errors == ()
+    texts = [event.text for event in project.events if isinstance(event, StepLog)]
+    assert texts == ["base", "base"]
+    assert list(result.report.targets) == ["top"]
+
+
+def test_a_daemon_that_is_not_there(project) -> None:  # type: ignore[no-untyped-def]
+    write(project, f"{BASE}RUN echo {threading.get_ident()}\n")
+    result = project.build(builders=NOWHERE)
+    (error,) = result.errors
+    assert (result.report.exit_code, error.diagnostics[0].code) == (4, "no-builder")
+    assert "there is no socket" in str(error)
