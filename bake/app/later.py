@@ -21,7 +21,6 @@ _SAID = {
 def refuse_options(options: Options) -> None:
     """Raises InputError."""
     asked = {
-        "--locked": (options.locked, "the lock file comes with a later version"),
         "--load": (options.load, "loading into a Docker Engine comes with a later version; use --push"),
     }
     found = [Diagnostic("not-yet", f"{flag}: {what}") for flag, (given, what) in asked.items() if given]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from bake.app.pinning import pins_of
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.gather.answers import Answers
@@ -32,7 +33,7 @@ async def make_plan(
     """Raises InputError or RemoteError."""
     from bake.app.fetching import RegistryImages
 
-    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn)
+    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn, pins_of(session))
     facts = Facts()
     requested = list(targets.values())
     for _ in range(_MOST_ROUNDS):

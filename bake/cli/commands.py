@@ -24,6 +24,8 @@ COMMANDS: Mapping[str, Entry] = {
     "print": Entry("bake.cli.show:print_", "Print the resolved spec as JSON"),
     "check": Entry("bake.cli.check:check", "Find what is wrong or odd in the spec and in all Dockerfiles"),
     "graph": Entry("bake.cli.graph:graph", "Draw which targets build on which"),
+    "lock": Entry("bake.cli.lock:lock", "Pin base images, git sources and remote files in bake.lock"),
+    "outdated": Entry("bake.cli.lock:outdated", "List locked inputs that have moved, and what they would rebuild"),
     "affected": Entry("bake.cli.affected:affected", "List the targets that a change touches"),
     "watch": Entry("bake.cli.watch:watch", "Build, and build again whenever a file changes that a step reads"),
     "push": Entry("bake.cli.registry:push", "Publish what is built"),

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bake.errors import Diagnostic, HostError
 from bake.gather.images import ImageSource, image_fact
+from bake.gather.pins import Pins
 from bake.gather.scan import read_texts, scan
 from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs, UrlFact
 from bake.plan.step import HttpOp
@@ -16,13 +17,22 @@ from bake.ports import Store
 class Answers:
     """Answers questions of one run; an answer once given stays the same for the run."""
 
-    def __init__(self, store: Store, images: Callable[[], ImageSource], warn: Callable[[Diagnostic], None]) -> None:
+    def __init__(
+        self,
+        store: Store,
+        images: Callable[[], ImageSource],
+        warn: Callable[[Diagnostic], None],
+        pins: Pins | None = None,
+    ) -> None:
         self._store = store
         self._images = images
         self._warn = warn
+        self._pins = pins or Pins()
 
     async def answer(self, needs: Needs, facts: Facts) -> Facts:
         """`facts` with every open question answered. Raises InputError or RemoteError."""
+        for warning in self._pins.check(needs):
+            self._warn(warning)
         if needs.gits:
             url = next(iter(needs.gits)).url
             raise HostError(
@@ -49,10 +59,12 @@ class Answers:
         from bake.gather.urls import url_fact
 
         async def image(query: ImageQuery) -> None:
-            images[query] = await image_fact(query, self._images(), self._store.files, self._warn)
+            pinned = self._pins.image(query)
+            images[query] = await image_fact(query, self._images(), self._store.files, self._warn, pinned)
 
         async def url(op: HttpOp) -> None:
-            urls[op] = await to_thread.run_sync(url_fact, op, self._store, self._warn, abandon_on_cancel=True)
+            pinned = self._pins.url(op)
+            urls[op] = await to_thread.run_sync(url_fact, op, self._store, self._warn, pinned, abandon_on_cancel=True)
 
         try:
             async with anyio.create_task_group() as group:

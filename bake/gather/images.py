@@ -36,18 +36,21 @@ class _Known(msgspec.Struct, frozen=True):
 
 
 async def image_fact(
-    query: ImageQuery, source: ImageSource, files: Files, warn: Callable[[Diagnostic], None]
+    query: ImageQuery, source: ImageSource, files: Files, warn: Callable[[Diagnostic], None], pinned: str = ""
 ) -> ImageFact:
-    """The fact of one base image. Raises RemoteError when it is neither reachable nor known."""
+    """The fact of one base image. `pinned`: the digest that bake.lock has for it, for which nobody is asked.
+
+    Raises RemoteError when it is neither reachable nor known.
+    """
     reference = parse_reference(query.reference)
-    digest = reference.digest or await _current(reference, query.pull, source, files, warn)
+    digest = reference.digest or pinned or await _current(reference, query.pull, source, files, warn)
     name = f"{reference.repository}@{digest} {query.platform}"
     known = files.fact("image", name)
     if known is not None:
         found = msgspec.msgpack.decode(known, type=_Known)
         return ImageFact(found.digest, found.config, found.layers)
-    pinned = Reference(reference.domain, reference.path, None, Digest(digest))
-    fact = await source.image(pinned, parse_platform(query.platform))
+    exact = Reference(reference.domain, reference.path, None, Digest(digest))
+    fact = await source.image(exact, parse_platform(query.platform))
     count = len(fact.config.rootfs.diff_ids)
     if len(fact.layers) != count:
         message = f"{query.reference}: the manifest has {len(fact.layers)} layers, its config {count}"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from bake.errors import Diagnostic, RemoteError, StepError
+from bake.errors import Diagnostic, InputError, RemoteError, StepError
 from bake.plan.facts import UrlFact
 from bake.plan.step import HttpOp
 from bake.ports import Store
@@ -31,21 +31,21 @@ class _Known(msgspec.Struct, frozen=True):
     etag: str = ""
 
 
-def url_fact(op: HttpOp, store: Store, warn: Callable[[Diagnostic], None]) -> UrlFact:
+def url_fact(op: HttpOp, store: Store, warn: Callable[[Diagnostic], None], pinned: str = "") -> UrlFact:
     """The digest of what the URL serves now; its bytes are in the store then. Blocks.
 
-    Raises RemoteError when it can neither be fetched nor is known, StepError when it is not what `checksum` says.
+    `pinned`: the digest that bake.lock has for it. Raises RemoteError when it can neither be fetched nor is known,
+    StepError when it is not what `checksum` says, InputError when it is not what the lock says.
     """
-    row = store.files.fact("url", op.url)
-    known = msgspec.msgpack.decode(row, type=_Known) if row else None
-    if known is not None and store.blobs.path(known.digest) is None:
-        known = None
-    if known is not None and op.checksum == known.digest:
-        return UrlFact(known.digest, known.size, known.mtime)
+    wanted = op.checksum or pinned
+    exact = _known(store, f"{wanted} {op.url}") if wanted else None
+    if exact is not None:
+        return UrlFact(exact.digest, exact.size, exact.mtime)
+    known = _known(store, op.url)
     try:
         found = _fetch(op.url, known, store)
     except RemoteError as error:
-        if known is None or op.checksum:
+        if known is None or wanted:
             raise
         message = f"{op.url} could not be fetched ({error}); what it served last is used"
         warn(Diagnostic("offline", message, severity="warning"))
@@ -55,9 +55,22 @@ def url_fact(op: HttpOp, store: Store, warn: Callable[[Diagnostic], None]) -> Ur
         raise StepError(
             Diagnostic("digest-mismatch", message, hint="the file changed, or --checksum names another one")
         )
+    if pinned and not op.checksum and found.digest != pinned:
+        message = f"{op.url} is not what bake.lock pins: {found.digest} (locked: {pinned})"
+        raise InputError(
+            Diagnostic("lock-mismatch", message, hint="if that is right: bake lock --upgrade, and its name")
+        )
     if found != known:
-        store.files.remember_fact("url", op.url, msgspec.msgpack.encode(found))
+        for name in (op.url, f"{found.digest} {op.url}"):
+            store.files.remember_fact("url", name, msgspec.msgpack.encode(found))
     return UrlFact(found.digest, found.size, found.mtime)
+
+
+def _known(store: Store, name: str) -> _Known | None:
+    """What was served under `name`, a URL or a digest and a URL; None if its bytes are gone."""
+    row = store.files.fact("url", name)
+    known = msgspec.msgpack.decode(row, type=_Known) if row else None
+    return known if known is not None and store.blobs.path(known.digest) is not None else None
 
 
 def _fetch(url: str, known: _Known | None, store: Store) -> _Known:

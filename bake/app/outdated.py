@@ -1,0 +1,140 @@
+"""`bake outdated`: which locked inputs have moved since, and which targets an upgrade would build again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bake.app.loading import Loaded, find, load
+from bake.app.locking import Warn, ask
+from bake.app.options import Options
+from bake.app.pinning import lock_path, shown
+from bake.app.session import Session
+from bake.errors import BakeError, Diagnostic, InputError
+from bake.gather.answers import Answers
+from bake.gather.lockfile import Lock, Name, read_lock
+from bake.gather.pins import Pins, name_of_git, name_of_image, name_of_url
+from bake.oci.reference import parse_reference
+from bake.plan.compile import compile_plan
+from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs
+from bake.plan.step import GitOp, HttpOp
+
+Use = ImageQuery | HttpOp | GitOp
+
+
+@dataclass(frozen=True)
+class Moved:
+    """An input that is another one now. `targets` would be built again: none if only other platforms moved."""
+
+    name: Name
+    locked: str
+    now: str
+    targets: tuple[str, ...]
+
+
+async def outdated(options: Options, warn: Warn) -> tuple[Moved, ...]:
+    """By kind and name. Inputs that cannot be asked for are warned of. Raises InputError or RemoteError."""
+    with Session(options) as session:
+        loaded = load(session, options.names or ("all",))
+        path = lock_path(find(options.directory, options.file))
+        lock = read_lock(path, shown(path))
+        if lock is None:
+            raise InputError(Diagnostic("no-lock", f"there is no {shown(path)}", hint="write it with `bake lock`"))
+        facts, _ = await ask(session, loaded, _answers(session, warn, lock))
+        used = {name: _used(session, loaded, name, facts) for name in loaded.targets}
+        rows = []
+        for name, uses in sorted(_uses(facts, lock).items()):
+            try:
+                now, changed = await _now(session, lock, name, uses, facts)
+            except BakeError as error:
+                warn(Diagnostic("not-looked-up", f"{name[1]} cannot be asked for: {error}", severity="warning"))
+                continue
+            if now != lock.main(name):
+                targets = tuple(target for target, theirs in used.items() if changed & theirs)
+                rows.append(Moved(name, lock.main(name), now, targets))
+        return tuple(rows)
+
+
+def _answers(session: Session, warn: Warn, lock: Lock) -> Answers:
+    from bake.app.fetching import RegistryImages
+
+    return Answers(session.store, lambda: RegistryImages(session.registry), warn, Pins(lock))
+
+
+def _uses(facts: Facts, lock: Lock) -> dict[Name, frozenset[Use]]:
+    """Locked input → the questions that it answers."""
+    found: dict[Name, set[Use]] = {}
+    for image in facts.images:
+        found.setdefault(name_of_image(image), set()).add(image)
+    for url in facts.urls:
+        found.setdefault(name_of_url(url), set()).add(url)
+    for git in facts.gits:
+        found.setdefault(name_of_git(git), set()).add(git)
+    return {name: frozenset(uses) for name, uses in found.items() if name in lock.entries}
+
+
+async def _now(
+    session: Session, lock: Lock, name: Name, uses: frozenset[Use], facts: Facts
+) -> tuple[str, frozenset[Use]]:
+    """What the input is now, and those uses that have changed with it. Raises RemoteError."""
+    from bake.app.fetching import RegistryImages
+
+    now = ""
+    if name[0] == "image":
+        now = await RegistryImages(session.registry).digest_of(parse_reference(name[1]))
+        if now == lock.main(name):
+            return now, frozenset()
+    asked = Needs()
+    for use in uses:
+        _add(asked, use)
+    entries = {other: row for other, row in lock.entries.items() if other != name}
+    renewed = await _answers(session, _refuse, Lock(entries | ({name: {"digest": now}} if now else {}))).answer(
+        asked, Facts()
+    )
+    changed = frozenset(use for use in uses if _identity(renewed, use) != _identity(facts, use))
+    return now or next((_identity(renewed, use) for use in changed), lock.main(name)), changed
+
+
+def _refuse(warning: Diagnostic) -> None:
+    """What is only assumed, as nobody answers, tells nothing about now."""
+    if warning.code == "offline":
+        raise BakeError(replace(warning, severity="error"))
+
+
+def _add(needs: Needs, use: Use) -> None:
+    if isinstance(use, ImageQuery):
+        needs.images[use] = None
+    elif isinstance(use, HttpOp):
+        needs.urls[use] = None
+    else:
+        needs.gits[use] = None
+
+
+def _identity(facts: Facts, use: Use) -> str:
+    if isinstance(use, ImageQuery):
+        return facts.images[use].digest
+    return facts.urls[use].digest if isinstance(use, HttpOp) else facts.gits[use].commit
+
+
+def _used(session: Session, loaded: Loaded, target: str, facts: Facts) -> frozenset[Use]:
+    """What a target is made of, with the targets that it builds on."""
+    images = _Asked(facts.images)
+    plan = compile_plan(
+        [loaded.targets[target]], loaded.siblings, replace(facts, images=images), session.platform, pull=True
+    )
+    steps = () if isinstance(plan, Needs) else plan.steps.values()
+    remote = (step.op for step in steps if isinstance(step.op, HttpOp | GitOp))
+    return frozenset((*images.asked, *remote))
+
+
+class _Asked(dict[ImageQuery, ImageFact]):
+    """Images that note which of them were asked for."""
+
+    def __init__(self, images: Mapping[ImageQuery, ImageFact]) -> None:
+        super().__init__(images)
+        self.asked: set[ImageQuery] = set()
+
+    def get(self, query: ImageQuery, default: Any = None) -> Any:
+        self.asked.add(query)
+        return super().get(query, default)
