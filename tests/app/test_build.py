@@ -143,7 +143,7 @@ def test_a_secret_without_a_source_is_refused_unless_it_may_be(project: Project)
     assert "there is no file no-such" in str(error)
 
 
-@pytest.mark.parametrize("flag", ["locked", "load"])
+@pytest.mark.parametrize("flag", ["load"])
 def test_what_cannot_be_done_yet_is_refused(project: Project, flag: str) -> None:
     project.write("bake.toml", inline(app=BASE))
     with pytest.raises(InputError, match="later version"):
