@@ -94,6 +94,14 @@ class RemoteError(BakeError):
     exit_code = 3
 
 
+class LostLayer(RemoteError):
+    """A layer that was to come from elsewhere is gone there, or is not what it was said to be: it is made again."""
+
+    def __init__(self, diagnostics: Diagnostic | Sequence[Diagnostic], state: str) -> None:
+        super().__init__(diagnostics)
+        self.state = state
+
+
 class HostError(BakeError):
     """This host cannot: sandbox, engine, store, disk."""
 

@@ -6,7 +6,7 @@ answer from a local index in microseconds; everything that may wait is async.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,25 +16,38 @@ import msgspec
 
 from bake.oci.model import Descriptor
 from bake.plan.step import Step, WrittenFile
-from bake.plan.tree import Listing, StateId, Tree
+from bake.plan.tree import Listing, StateId, Tree, state_above
 
 Parts = Mapping[str, str]
 """The named parts of a key: `instruction`, `parent`, `env.PATH`, `arg.VERSION`, `file.src/main.py`, … (DESIGN §2)."""
 
 
 class Record(msgspec.Struct, frozen=True):
-    """What a step with this key came to. Times are unix seconds; `duration` of the run that made it, in seconds."""
+    """What a step with this key came to. Times are unix seconds; `duration` of the run that made it, in seconds.
+
+    `origin` names the cache that it came from, "" for one made on this machine.
+    """
 
     key: str
     state: StateId
     created: float
     duration: float = 0.0
+    origin: str = ""
+
+
+class NotYet(Exception):
+    """Something must be fetched before this can be answered: await `fetch`, then ask again."""
+
+    def __init__(self, fetch: Callable[[], Awaitable[None]]) -> None:
+        super().__init__()
+        self.fetch = fetch
 
 
 class Layer(msgspec.Struct, frozen=True):
     """The top layer of a state. `directory` holds its files as an overlay lower, None until it is unpacked.
 
-    `diff_id` "" until it was archived; `created` unix seconds. `sources` are repositories known to hold its blob.
+    `diff_id` "" until it was archived; `created` unix seconds. `sources` are repositories known to hold its blob, or
+    directories (absolute paths of OCI layouts).
     """
 
     state: StateId
@@ -46,15 +59,23 @@ class Layer(msgspec.Struct, frozen=True):
     sources: tuple[str, ...] = ()
     size: int = 0
 
+    @property
+    def of_image(self) -> bool:
+        """Whether it is a layer of an image as published by others, not one that a step made."""
+        return bool(self.diff_id) and self.state == state_above(self.parent, self.diff_id)
+
 
 class Records(Protocol):
-    """Keys and what they came to."""
+    """Keys and what they came to. `lookup` and `last_parts` raise NotYet while a cache behind them is to be read."""
 
     def lookup(self, key: str) -> Record | None:
         """The record of `key` whose state is still there. Never a record of a removed layer."""
 
     def known(self, key: str) -> bool:
         """Whether `key` has a record at all, its layer removed or not (the reason `evicted`)."""
+
+    def parts(self, key: str) -> Parts | None:
+        """The parts of `key`, None if they are not kept."""
 
     def last_parts(self, slot: str) -> Parts | None:
         """The key parts that this slot had in its last run, None if it never ran."""
@@ -70,6 +91,9 @@ class Records(Protocol):
 
     def remember_all(self, rows: Sequence[tuple[Record, Parts]]) -> None:
         """Keep many records in one transaction, as `remember` does."""
+
+    def adopt(self, record: Record) -> None:
+        """As `remember`, for what another machine came to; not durable before the end of the run."""
 
     def visit(self, slots: Mapping[str, str], parts: Mapping[str, Parts]) -> None:
         """At the end of a run: slot → key for every step decided, and the parts of the keys that need keeping.
@@ -119,14 +143,41 @@ class Layers(Protocol):
         As an image's layer (`state_above`), but no registry is known to have it. The first time stays.
         """
 
+    def adopt(
+        self,
+        parent: StateId,
+        listing_digest: str,
+        *,
+        created: float,
+        diff_id: str = "",
+        blobs: Sequence[Descriptor] = (),
+        sources: Sequence[str] = (),
+    ) -> Layer | None:
+        """Registers a layer that a step made on another machine, not downloaded yet. None if `parent` is not here.
+
+        Without blobs it is known by name only; whoever needs its files meets LostLayer. A layer that is here stays.
+        """
+
+    def forget(self, state: StateId) -> None:
+        """Takes back that anybody else holds the layer's blobs; if its files are not here, the state goes as well."""
+
     def unpacked(self, state: StateId, scratch: Path, size: int) -> Layer:
-        """Makes `scratch` (holding `fs/` and `listing`) the directory of an image's layer. Atomic, idempotent."""
+        """Makes `scratch` (holding `fs/` and `listing`) the directory of a downloaded layer. Atomic, idempotent.
+
+        Raises LostLayer when a layer that was adopted holds something else than its state names.
+        """
 
     def archived(self, state: StateId, diff_id: str, blob: Descriptor) -> Layer:
         """Notes the archive of a layer; `blob` is in the store. The first diff id of a state stays."""
 
     def selection(self, state: StateId, selector: str) -> str | None:
         """The digest of a selection from a state, if it was ever made."""
+
+    def selections(self, state: StateId) -> Mapping[str, str]:
+        """Selector → digest of all selections that were made from a state."""
+
+    def listing_digest(self, state: StateId) -> str:
+        """The digest of the top layer's listing. Raises HostError for a state that is not here."""
 
     def remember_selection(self, state: StateId, selector: str, digest: str) -> None:
         """Keep it. Not durable before the end of the run."""
@@ -146,6 +197,9 @@ class Blobs(Protocol):
 
     def located(self, registry: str, digest: str) -> tuple[str, ...]:
         """Repositories of `registry` known to hold the blob, the latest first."""
+
+    def holders(self, digest: str) -> tuple[str, ...]:
+        """Repositories of any registry known to hold the blob, the latest first."""
 
     def remember_location(self, registry: str, repository: str, digest: str) -> None:
         """Keep it."""

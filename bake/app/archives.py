@@ -37,7 +37,7 @@ class Archives:
         `epoch`: in unix seconds, what no time in a layer of ours may exceed.
         """
         layer = self._layer(state)
-        if epoch is not None and not layer.sources:
+        if epoch is not None and not (layer.of_image and layer.sources):
             return await self._dated(layer, compression, epoch)
         blob = self._blob(layer, compression)
         if blob is None:
@@ -74,11 +74,12 @@ class Archives:
     def _blob(self, layer: Layer, compression: Compression) -> Descriptor | None:
         if not layer.diff_id:
             return None
-        came = layer.blobs[0] if layer.sources and layer.blobs else None
+        came = layer.blobs[0] if layer.of_image and layer.sources and layer.blobs else None
         wanted = "" if compression.kind == "none" else compression.kind
         if came is not None and (not compression.force or media_types.compression_of(came.media_type) == wanted):
             return came
         level = level_of(compression.kind, compression.level)
         fitting = (b for b in layer.blobs if b is not came and media_types.compression_of(b.media_type) == wanted)
-        made = (b for b in fitting if packed_level(compression.kind, b) == level)
-        return next((b for b in made if self._store.blobs.path(b.digest) is not None), None)
+        made = [b for b in fitting if packed_level(compression.kind, b) == level]
+        here = next((b for b in made if self._store.blobs.path(b.digest) is not None), None)
+        return here or (made[0] if made and layer.sources and not layer.of_image else None)

@@ -23,6 +23,7 @@ from bake.app.later import refuse_keys, refuse_options
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
 from bake.app.planning import Planned, make_plan, order_edges
+from bake.app.remote_cache import RemoteCaches
 from bake.app.results import Built, built, decode, encode, name_of
 from bake.app.secrets import Secrets
 from bake.app.session import Session
@@ -44,6 +45,7 @@ from bake.image.form import Compression
 from bake.plan.outcome import Image, Plan
 from bake.plan.step import StepId
 from bake.plan.tree import StateId
+from bake.ports import Store
 from bake.render.diagnostics import info_of
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents
@@ -143,17 +145,26 @@ class _Run:
         for warning in plan.warnings:
             self.emit(found(warning))
         engine = self.session.engine
-        delivery = self._delivery() if jobs else None
+        caches = RemoteCaches(self.session, plan.targets, self.emit, lambda d: self.emit(found(d)))
+        delivery: Delivery | None = None
         solution = Solution({}, {})
         try:
-            async with anyio.create_task_group() as group:
-                self.walk = self._make_walk(group, delivery, jobs)
-                solution = await self.walk.run()
-                self.errors += solution.errors
-                if self.errors and not self.session.options.keep_going:
-                    group.cancel_scope.cancel()
-            if delivery is not None and not self.errors:
-                await self.commit(delivery)
+            again = True
+            while again:
+                delivery = self._delivery() if jobs else None
+                async with anyio.create_task_group() as group:
+                    self.walk = self._make_walk(group, delivery, jobs, caches.store(plan))
+                    solution = await self.walk.run()
+                    self.errors += solution.errors
+                    if self.errors and not self.session.options.keep_going:
+                        group.cancel_scope.cancel()
+                again = caches.are_wrong(self.walk, solution)
+                if again:
+                    self.errors.clear()
+                elif delivery is not None and not self.errors:
+                    await self.commit(delivery)
+            if not self.errors:
+                self.errors += await caches.write(self.walk, delivery)
             if any(report.status in ("run", "failed") for report in solution.reports.values()):
                 await self.sweep()
             self.cancelled = False
@@ -167,11 +178,10 @@ class _Run:
     def _delivery(self) -> Delivery:
         return delivery_of(self.session, self.emit)
 
-    def _make_walk(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs) -> Walk:
+    def _make_walk(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs, store: Store) -> Walk:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
         session.fetcher.emit = self.emit
         secrets = Secrets(session.environment)
-        store = session.store
 
         def blob(digest: str) -> Path:
             path = store.blobs.path(digest)

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.errors import Diagnostic, RemoteError
+from bake.errors import Diagnostic, LostLayer, RemoteError
 from bake.events import BlobFinished, BlobProgress, BlobStarted, Event
+from bake.oci.digest import hex_of
 from bake.oci.model import Descriptor
 from bake.oci.platform import Platform
 from bake.oci.reference import Reference
 from bake.plan.facts import ImageFact
+from bake.plan.tree import StateId
 from bake.ports import Layer, Say, Store
 
 if TYPE_CHECKING:
@@ -35,12 +37,16 @@ class RegistryImages:
 
 
 class Fetcher:
-    """`ports.Fetch` on the registry client: tries the repositories known to hold the blob, one after the other."""
+    """`ports.Fetch` on the registry client: tries the repositories known to hold the blob, one after the other.
+
+    `lost`: states whose layer a step made and nobody holds any more, in the order in which that was found out.
+    """
 
     def __init__(self, store: Store, registry: Callable[[], Registry]) -> None:
         self._store = store
         self._registry = registry
         self.emit: Callable[[Event], None] = lambda _event: None
+        self.lost: dict[StateId, frozenset[str]] = {}
 
     async def __call__(self, layer: Layer, blob: Descriptor, say: Say) -> Path:
         path = self._store.blobs.path(blob.digest)
@@ -50,12 +56,18 @@ class Fetcher:
         for repository in layer.sources:
             say("progress", f"downloading {blob.digest[7:19]} from {repository}")
             try:
+                if repository.startswith("/"):
+                    return await copy_blob(Path(repository), blob, self._store)
                 return await self._fetch(repository, blob)
             except RemoteError as error:
                 problem = error
-        raise problem or RemoteError(
+        problem = problem or RemoteError(
             Diagnostic("no-source", f"no registry is known to hold {blob.digest}", hint="build the base image again")
         )
+        if layer.of_image:
+            raise problem
+        self.lost[layer.state] = frozenset(each.digest for each in layer.blobs)
+        raise LostLayer(problem.diagnostics, layer.state)
 
     async def _fetch(self, repository: str, blob: Descriptor) -> Path:
         def progress(done: int) -> None:
@@ -79,3 +91,26 @@ class Fetcher:
             )
         )
         return path
+
+
+async def copy_blob(layout: Path, blob: Descriptor, store: Store) -> Path:
+    """A blob of an OCI layout, verified, into the store. Raises RemoteError when it is not there or damaged."""
+    from hashlib import file_digest
+    from shutil import copyfile
+
+    from anyio import to_thread
+
+    def copy() -> Path:
+        target = store.layers.scratch() / "blob"
+        try:
+            copyfile(layout / "blobs" / "sha256" / hex_of(blob.digest), target)
+            with open(target, "rb", buffering=0) as copied:
+                found = f"sha256:{file_digest(copied, 'sha256').hexdigest()}"
+        except OSError as error:
+            message = f"cannot read {blob.digest} in {layout}: {error.strerror}"
+            raise RemoteError(Diagnostic("no-source", message)) from None
+        if found != blob.digest:
+            raise RemoteError(Diagnostic("registry-content", f"{layout} holds something else as {blob.digest}"))
+        return store.blobs.adopt(target, blob.digest)
+
+    return await to_thread.run_sync(copy)

@@ -9,13 +9,15 @@ from bake.errors import Diagnostic, InputError
 from bake.spec.target import Target
 
 _REFUSED = {
-    "cache_to": "exporting the cache comes with a later version",
+    "cache_to": "bake writes caches of type registry, local and inline",
     "attest": "attestations come with a later version",
 }
 _SAID = {
-    "cache_from": "importing a cache comes with a later version; the store of this machine is used",
+    "cache_from": "bake reads caches of type registry and local; the others are left out",
     "resources": "limits of steps come with a later version",
 }
+
+CACHE_TYPES = ("registry", "local", "inline")
 
 
 def refuse_options(options: Options) -> None:
@@ -45,6 +47,8 @@ def _asks(target: Target, key: str) -> bool:
     value = getattr(target, key)
     if key == "attest":
         return any(str(row.get("disabled", "false")).lower() != "true" for row in value)
+    if key in ("cache_to", "cache_from"):
+        return any(row.get("type") not in CACHE_TYPES for row in value)
     return bool(value)
 
 

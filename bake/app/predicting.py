@@ -11,6 +11,7 @@ from bake.app.later import refuse_keys, refuse_options
 from bake.app.loading import load
 from bake.app.options import Options
 from bake.app.planning import make_plan, order_edges
+from bake.app.remote_cache import RemoteCaches
 from bake.app.session import Session
 from bake.events import StepReport
 from bake.plan.step import StepId
@@ -34,7 +35,8 @@ async def plan(options: Options, on_event: Emit) -> Prediction:
         for warning in refuse_keys(loaded.targets.values()):
             on_event(found(warning))
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: on_event(found(d)))
-        store = session.store
+        caches = RemoteCaches(session, planned.plan.targets, on_event, lambda d: on_event(found(d)))
+        store = caches.store(planned.plan)
         tasks = Tasks(planned.plan, planned.facts, _no_blob, lambda *_: None, lambda *_: None)
         contents = Contents(planned.facts, store.layers)
         settings = Settings(loaded.root, session.jobs, True, order_edges(planned.plan))

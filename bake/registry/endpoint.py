@@ -29,6 +29,11 @@ def push_scope(path: str) -> str:
     return f"repository:{path}:pull,push"
 
 
+def delete_scope(path: str) -> str:
+    """The scope for deleting from a repository."""
+    return f"repository:{path}:delete"
+
+
 CATALOG_SCOPE = "registry:catalog:*"
 
 

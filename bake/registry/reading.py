@@ -111,10 +111,10 @@ def pages(operation: Operation, endpoint: Endpoint, path: str) -> tuple[str, ...
         response, data = endpoint.http.whole(
             operation, partial(_page, operation, endpoint, path, url, scope), _PAGE_LIMIT, "the list"
         )
-        names += _names(operation, response.url, data, key)
+        names += names_in(operation, response.url, data, key)
         if len(names) > _MOST_NAMES:
             raise problems.broken(operation.what, f"{endpoint.domain} lists more than {_MOST_NAMES} names")
-        url = _next(operation, response)
+        url = next_page(operation, response)
     return tuple(dict.fromkeys(names))
 
 
@@ -136,7 +136,7 @@ def referrers(operation: Operation, endpoint: Endpoint, path: str, digest: str) 
         found |= {row.digest: row for row in index.manifests} if isinstance(index, Index) else {}
         if len(found) > _MOST_NAMES:
             raise problems.broken(operation.what, f"{endpoint.domain} lists more than {_MOST_NAMES} referrers")
-        url = _next(operation, response)
+        url = next_page(operation, response)
     return tuple(found.values())
 
 
@@ -181,14 +181,15 @@ def _own_media_type(response: Response, data: bytes) -> str:
     return own if isinstance(own, str) else said
 
 
-def _names(operation: Operation, url: str, data: bytes, key: str) -> list[str]:
+def names_in(operation: Operation, url: str, data: bytes, key: str) -> list[str]:
+    """The names of one page. Raises RemoteError."""
     try:
         return msgspec.convert(msgspec.json.decode(data)[key] or [], list[str])
     except (msgspec.MsgspecError, KeyError, TypeError, RecursionError, UnicodeDecodeError):
         raise problems.broken(operation.what, f"the answer of {problems.bare(url)} is not a list") from None
 
 
-def _next(operation: Operation, response: Response) -> str:
+def next_page(operation: Operation, response: Response) -> str:
     """The next page, as path and query: whatever host a Link names, the pages are of this registry."""
     match = re.match(r'\s*<([^>]*)>\s*;.*rel="?next"?', response.headers.get("Link", ""))
     if not match:

@@ -6,13 +6,14 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from time import monotonic, time
 
 import anyio
 
-from bake.errors import BakeError, Diagnostic, StepError, StepFailed
+from bake.errors import BakeError, LostLayer, StepFailed
 from bake.events import Event
 from bake.oci.reference import parse_reference
 from bake.plan.decide import reason
@@ -30,11 +31,11 @@ from bake.plan.step import (
     StepId,
 )
 from bake.plan.tree import SCRATCH, StateId, state_of_images
-from bake.ports import Engine, Layer, Record, Store
+from bake.ports import Engine, Layer, NotYet, Parts, Record, Store
 from bake.solve.contents import Contents, Unread
 from bake.solve.frontier import Frontier, critical_path
 from bake.solve.journal import Journal
-from bake.solve.results import MadeImage, Solution, made_image
+from bake.solve.results import MadeImage, Solution, made_image, missing_source
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
@@ -84,13 +85,16 @@ class Drive:
         self.journal = Journal(plan, emit)
         self.states: dict[StepId, StateId] = {}
         self.errors: list[BakeError] = []
+        self.lost: LostLayer | None = None
+        """Why the walk ended early: a layer that a decision stands on is gone. Walk again, and its step runs."""
+        self.keys: dict[StepId, str] = {}
         self.on_state: Callable[[StepId, StateId], None] = lambda _step, _state: None
         self._inputs = {
             step.id: (*step.inputs, *settings.after.get(step.id, frozenset())) for step in plan.steps.values()
         }
         self._frontier = Frontier(self._inputs)
         self._slots = Slots(plan, settings.root, store.records)
-        self._keys: dict[StepId, str] = {}
+        self._adopted: dict[str, Parts] = {}
         self._under_way: dict[str, list[Step]] = {}
         self._queue: list[tuple[float, int, _Missed]] = []
         self._urgency: dict[StepId, float] | None = None
@@ -119,19 +123,29 @@ class Drive:
         """The layers of an image; None while one is not made."""
         return made_image(self.plan, image, self.states)
 
+    @property
+    def _ending(self) -> bool:
+        """Whether nothing more is started; what runs goes on to its end unless a step failed."""
+        return self._stopped or self.lost is not None
+
     # Deciding
 
     def _advance(self, group: anyio.abc.TaskGroup) -> None:
         """Decides all that can be decided now, and starts what must run while there are free jobs."""
-        while self._frontier and not self._stopped:
+        while self._frontier and not self._ending:
             step = self.plan.steps[self._frontier.pop()]
             try:
                 self._take(step)
             except SourceMissing as error:
-                self._failed(step, _missing(step, self.plan, error), None)
+                self._failed(step, missing_source(step.id, self.plan, error), None)
             except Unread as unread:
-                self._read_first(step, unread.state, group)
-        while self._queue and not self._stopped and self._running < self.settings.jobs and self.engine is not None:
+                if self.engine is None:
+                    self._unknown(step)
+                else:
+                    self._after(partial(self.engine.ensure, unread.state, self.journal.say(step)), step, group)
+            except NotYet as wait:
+                self._after(wait.fetch, step, group)
+        while self._queue and not self._ending and self._running < self.settings.jobs and self.engine is not None:
             _, _, missed = heapq.heappop(self._queue)
             self._running += 1
             group.start_soon(self._run, missed, self.engine)
@@ -139,7 +153,7 @@ class Drive:
     def _take(self, step: Step) -> None:
         if isinstance(step.op, SOURCES):
             self._done(step, self._source_state(step))
-        elif any(i not in self.states and not self._is_tree(i) for i in step.inputs):
+        elif any(i not in self.states and not self.plan.steps[i].is_source for i in step.inputs):
             self._unknown(step)
         elif isinstance(step.op, MergeOp):
             base, top = (self.states[i] for i in step.inputs)
@@ -158,18 +172,17 @@ class Drive:
             self.store.layers.add_image(step.op.diff_ids, step.op.layers, repository, 0.0)
         return state
 
-    def _is_tree(self, step: StepId) -> bool:
-        return isinstance(self.plan.steps[step].op, SOURCES)
-
     def _decide(self, step: Step) -> None:
         """A hit is done at once, a miss is queued with its reason."""
         parts = parts_of(
             step, self.states[step.inputs[0]], self._on_base(step), self._digest(step), self.tasks.sensitive
         )
         key = key_of(parts)
-        self._keys[step.id] = key
+        self.keys[step.id] = key
         record = None if step.uncached else self.store.records.lookup(key)
         if record is not None:
+            if record.origin and self.store.records.parts(key) is None:
+                self._adopted[key] = {**parts, **self._files(step)}
             self._cached(step, record.state)
         elif key in self._under_way:
             self._join(step, key)
@@ -215,7 +228,7 @@ class Drive:
             self.journal.ended(missed.step, "run", missed.why)
             self._frontier.finish(missed.step.id)
             return
-        heapq.heappush(self._queue, (-self._urgency[missed.step.id], len(self._keys), missed))
+        heapq.heappush(self._queue, (-self._urgency[missed.step.id], len(self.keys), missed))
 
     def _join(self, step: Step, key: str) -> None:
         """A step with the same key is queued or running: this one takes its result."""
@@ -244,6 +257,8 @@ class Drive:
                     self._cached(step, record.state)
             for twin in self._under_way.pop(missed.key):
                 self._cached(twin, record.state)
+        except LostLayer as error:
+            self.lost = error
         except BakeError as error:
             self._failed(step, error, started, missed.why)
             for twin in self._under_way.pop(missed.key, []):
@@ -271,18 +286,17 @@ class Drive:
                 say("progress", f"{error}; trying again, {left} {'tries' if left > 1 else 'try'} left")
         return await engine.run(task, say)
 
-    def _read_first(self, step: Step, state: StateId, group: anyio.abc.TaskGroup) -> None:
-        """Downloads a state that a key needs to be read, then decides the step again."""
-        if self.engine is None:
-            self._unknown(step)
-            return
+    def _after(self, fetch: Callable[[], Awaitable[None]], step: Step, group: anyio.abc.TaskGroup) -> None:
+        """Decides a step again when something that its key or its reason needs has been fetched."""
         self._running += 1
-        group.start_soon(self._read, step, state, self.engine)
+        group.start_soon(self._fetch, fetch, step)
 
-    async def _read(self, step: Step, state: StateId, engine: Engine) -> None:
+    async def _fetch(self, fetch: Callable[[], Awaitable[None]], step: Step) -> None:
         try:
-            await engine.ensure(state, self.journal.say(step))
+            await fetch()
             self._frontier.again(step.id)
+        except LostLayer as error:
+            self.lost = error
         except BakeError as error:
             self._failed(step, error, None)
         finally:
@@ -324,7 +338,7 @@ class Drive:
         self._wake.set()
 
     def _leave_rest(self) -> None:
-        for step in self._frontier.unfinished:
+        for step in () if self.lost else self._frontier.unfinished:
             if step not in self.journal.reports:
                 self.journal.ended(self.plan.steps[step], "cancelled")
 
@@ -332,11 +346,4 @@ class Drive:
         """Notes which key each slot had, so that the next miss there can be explained."""
         if self.engine is None:
             return
-        self._slots.visit({step: key for step, key in self._keys.items() if step in self.states})
-
-
-def _missing(step: Step, plan: Plan, error: SourceMissing) -> StepError:
-    origin = next(iter(plan.origins.get(step.id, ())), None)
-    message = f"{origin.instruction if origin else 'COPY'}: {error}"
-    hint = "check the path, the context directory and .dockerignore"
-    return StepError(Diagnostic("missing-source", message, origin.span if origin else None, hint))
+        self._slots.visit({step: key for step, key in self.keys.items() if step in self.states}, self._adopted)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bake.errors import BakeError
+from bake.errors import BakeError, Diagnostic, StepError
 from bake.events import StepInfo, StepReport
 from bake.plan.outcome import Image, LayerRef, Plan
+from bake.plan.select import SourceMissing
 from bake.plan.step import ImageOp, Origin, StepId
 from bake.plan.tree import StateId, state_of_images
 
@@ -62,6 +63,14 @@ def info(plan: Plan, step: StepId) -> StepInfo | None:
         instruction=first.instruction,
         at=place(first),
     )
+
+
+def missing_source(step: StepId, plan: Plan, error: SourceMissing) -> StepError:
+    """The error of a COPY or ADD whose source is not there."""
+    origin = next(iter(plan.origins.get(step, ())), None)
+    message = f"{origin.instruction if origin else 'COPY'}: {error}"
+    hint = "check the path, the context directory and .dockerignore"
+    return StepError(Diagnostic("missing-source", message, origin.span if origin else None, hint))
 
 
 def place(origin: Origin) -> str:

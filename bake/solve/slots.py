@@ -13,6 +13,7 @@ from bake.plan.step import Step, StepId
 from bake.ports import Parts, Records
 
 _ANYWHERE = ""
+_NO_PARTS: Mapping[str, Parts] = {}
 
 
 class Slots:
@@ -39,9 +40,9 @@ class Slots:
         slots = (slot for root in (self._root, _ANYWHERE) for slot in self._of(step, root))
         return next((d for slot in slots if (d := self._records.last_duration(slot)) is not None), None)
 
-    def visit(self, keys: Mapping[StepId, str]) -> None:
-        """Notes the key that each step has had in this run."""
+    def visit(self, keys: Mapping[StepId, str], parts: Mapping[str, Parts] = _NO_PARTS) -> None:
+        """Notes the key that each step has had in this run, and the parts of keys that have none yet."""
         rows = {
             slot: key for root in (_ANYWHERE, self._root) for step, key in keys.items() for slot in self._of(step, root)
         }
-        self._records.visit(rows, {})
+        self._records.visit(rows, parts)

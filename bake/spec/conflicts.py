@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from posixpath import join, normpath
 
-from bake.errors import Diagnostic
+from bake.errors import Diagnostic, Span
 from bake.oci.reference import parse_reference
 from bake.spec.redact import redact
 from bake.spec.report import RELATED, arrows
@@ -33,7 +33,7 @@ def conflicts(targets: Iterable[Target]) -> Iterator[Diagnostic]:
     for target in targets:
         for code, identity, path, shown in _claims(target):
             first, where = claimed.setdefault((code, identity), (target, path))
-            if first is target or (code, identity) in told:
+            if first is target or (code, identity) in told or _one_cache(code, first.span(where), target.span(path)):
                 continue
             told.add((code, identity))
             shown = redact(shown, first.sensitive | target.sensitive)
@@ -43,9 +43,14 @@ def conflicts(targets: Iterable[Target]) -> Iterator[Diagnostic]:
             yield Diagnostic(code, message, target.span(path), _HINTS[code], related=related)
 
 
+def _one_cache(code: str, one: Span | None, other: Span | None) -> bool:
+    """Whether one entry (of `[defaults]`, a template, a matrix) says that targets share a cache: it holds all."""
+    return code == "duplicate-cache" and one is not None and one == other
+
+
 _HINTS = {
     "duplicate-tag": "give each its own tag; in a matrix, let the tag hold every axis",
-    "duplicate-cache": "give each its own reference, else one overwrites the other's cache",
+    "duplicate-cache": "give each its own reference, or write `cache-to` once in [defaults] for a cache they share",
     "duplicate-output": "give each its own `dest`; in a matrix, let it hold every axis",
 }
 

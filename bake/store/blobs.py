@@ -59,6 +59,10 @@ class BlobDirectory:
         )
         return tuple(repository for (repository,) in rows)
 
+    def holders(self, digest: str) -> tuple[str, ...]:
+        rows = self._database.all("SELECT repository FROM locations WHERE digest = ? ORDER BY number DESC", (digest,))
+        return tuple(repository for (repository,) in rows)
+
     def remember_location(self, registry: str, repository: str, digest: str) -> None:
         if self.located(registry, digest)[:1] == (repository,):
             return

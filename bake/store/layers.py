@@ -7,13 +7,13 @@ So a row's directory is always there, and a directory without a row belongs to n
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from shutil import rmtree
 
 import msgspec
 
-from bake.errors import Diagnostic, HostError
+from bake.errors import Diagnostic, HostError, LostLayer
 from bake.oci.model import Descriptor
 from bake.plan.listing import listing_digest
 from bake.plan.tree import SCRATCH, Listing, StateId, Tree, state_above, state_of_digest, state_of_images
@@ -26,6 +26,8 @@ from bake.store.trees import Trees, read_listing
 from bake.store.trouble import mapped
 
 _MOST_CHAINS = 1000
+_LISTING = "SELECT t.name, t.listing FROM layers l JOIN trees t ON t.name = l.tree WHERE l.state = ?"
+_SAY = "UPDATE trees SET diff_id = ?, blobs = ?, sources = ? WHERE name = ?"
 
 
 class LayerTable:
@@ -74,6 +76,13 @@ class LayerTable:
         row = self._database.one("SELECT digest FROM selections WHERE state = ? AND selector = ?", state, selector)
         return row[0] if row is not None else None
 
+    def selections(self, state: StateId) -> Mapping[str, str]:
+        return dict(self._database.all("SELECT selector, digest FROM selections WHERE state = ?", (state,)))
+
+    def listing_digest(self, state: StateId) -> str:
+        row = self._database.one(_LISTING, state)
+        return row[1] if row is not None and row[1] else self._listing_digest(state)
+
     def remember_selection(self, state: StateId, selector: str, digest: str) -> None:
         with self._database.write() as connection:
             connection.execute("INSERT OR REPLACE INTO selections VALUES (?, ?, ?)", (state, selector, digest))
@@ -100,9 +109,7 @@ class LayerTable:
         return self._known(state)
 
     def alias(self, parent: StateId, top: StateId, *, created: float) -> Layer:
-        row = self._database.one(
-            "SELECT t.name, t.listing FROM layers l JOIN trees t ON t.name = l.tree WHERE l.state = ?", top
-        )
+        row = self._database.one(_LISTING, top)
         if row is None:
             raise lost(top)
         tree, digest = row
@@ -122,11 +129,22 @@ class LayerTable:
             if row is None:
                 raise lost(state)
             if not row[4]:
-                self._fill(connection, row[3], scratch, size, "")
+                (digest,) = connection.execute("SELECT listing FROM trees WHERE name = ?", (row[3],)).fetchone()
+                if digest:
+                    self._check(state, scratch, digest)
+                    # What the cache said of it was as good as its word; from now on the files tell.
+                    connection.execute("DELETE FROM selections WHERE state = ?", (state,))
+                self._fill(connection, row[3], scratch, size, digest)
         rmtree(scratch, ignore_errors=True)
         return self._known(state)
 
-    # Images and archives
+    def _check(self, state: StateId, scratch: Path, digest: str) -> None:
+        found = listing_digest(read_listing(scratch, self._root))
+        if found != digest:
+            message = f"a cache holds something else than it says under the name of the layer {state[:12]}"
+            raise LostLayer(Diagnostic("layer-mismatch", message, hint="nothing of it was used"), state)
+
+    # Images, archives, caches
 
     def add_image(
         self, diff_ids: Sequence[str], layers: Sequence[Descriptor], repository: str, created: float
@@ -170,6 +188,40 @@ class LayerTable:
                 values = (diff_id, msgspec.msgpack.encode((*blobs, blob)), row[3])
                 connection.execute("UPDATE trees SET diff_id = ?, blobs = ? WHERE name = ?", values)
         return self._known(state)
+
+    def adopt(
+        self,
+        parent: StateId,
+        listing_digest: str,
+        *,
+        created: float,
+        diff_id: str = "",
+        blobs: Sequence[Descriptor] = (),
+        sources: Sequence[str] = (),
+    ) -> Layer | None:
+        state = state_of_digest(parent, listing_digest)
+        said = diff_id, msgspec.msgpack.encode(tuple(blobs)), msgspec.msgpack.encode(tuple(sources))
+        with self._database.write() as connection:
+            row = connection.execute(ONE, (state,)).fetchone()
+            if row is None:
+                if parent != SCRATCH and not _exists(connection, parent):
+                    return None
+                tree = (state, listing_digest, *said)
+                connection.execute("INSERT OR IGNORE INTO trees VALUES (?, ?, 0, 0, ?, ?, ?, '')", tree)
+                connection.execute("INSERT INTO layers VALUES (?, ?, ?, ?)", (state, parent_of(parent), state, created))
+            elif blobs and not row[4] and not blobs_of(row[7]):
+                connection.execute(_SAY, (*said, row[3]))
+        return self._known(state)
+
+    def forget(self, state: StateId) -> None:
+        with self._database.write() as connection:
+            row = connection.execute(ONE, (state,)).fetchone()
+            if row is None:
+                return
+            connection.execute(_SAY, ("", NOTHING, NOTHING, row[3]))
+            if not row[4]:
+                connection.execute("DELETE FROM layers WHERE tree = ?", (row[3],))
+                connection.execute("DELETE FROM trees WHERE name NOT IN (SELECT tree FROM layers)")
 
     # Within a transaction
 

@@ -18,6 +18,8 @@ from bake.store.rows import raw, text
 _USED_S = 600.0
 """`last_used` is that exact, in seconds: a run right after another, with nothing to do, then writes nothing."""
 
+_INSERT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)"
+
 _pairs = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 
 
@@ -30,15 +32,19 @@ class RecordTable:
 
     def lookup(self, key: str) -> Record | None:
         row = self._database.one(
-            "SELECT r.state, r.created, r.duration FROM records r WHERE r.key = ?"
+            "SELECT r.state, r.created, r.duration, r.origin FROM records r WHERE r.key = ?"
             " AND (r.state = ? OR EXISTS (SELECT 1 FROM layers l WHERE l.state = r.state))",
             key,
             SCRATCH,
         )
-        return Record(key, StateId(row[0]), row[1], row[2]) if row is not None else None
+        return Record(key, StateId(row[0]), *row[1:]) if row is not None else None
 
     def known(self, key: str) -> bool:
         return self._database.one("SELECT 1 FROM records WHERE key = ?", key) is not None
+
+    def parts(self, key: str) -> Parts | None:
+        row = self._database.one("SELECT data FROM parts WHERE key = ?", key)
+        return _decode(row[0]) if row is not None else None
 
     def last_parts(self, slot: str) -> Parts | None:
         row = self._database.one("SELECT p.data FROM slots s JOIN parts p ON p.key = s.key WHERE s.slot = ?", slot)
@@ -46,11 +52,11 @@ class RecordTable:
 
     def last_record(self, slot: str) -> Record | None:
         row = self._database.one(
-            "SELECT r.key, r.state, r.created, r.duration FROM slots s JOIN records r ON r.key = s.key"
+            "SELECT r.key, r.state, r.created, r.duration, r.origin FROM slots s JOIN records r ON r.key = s.key"
             " WHERE s.slot = ?",
             slot,
         )
-        return Record(row[0], StateId(row[1]), row[2], row[3]) if row is not None else None
+        return Record(row[0], StateId(row[1]), *row[2:]) if row is not None else None
 
     def last_duration(self, slot: str) -> float | None:
         row = self._database.one(
@@ -62,13 +68,15 @@ class RecordTable:
         self.remember_all([(record, parts)])
 
     def remember_all(self, rows: Sequence[tuple[Record, Parts]]) -> None:
-        now = time.time()
-        records = [(r.key, r.state, r.created, r.duration, now) for r, _ in rows]
         with self._database.write_durably() as connection:
-            connection.executemany("INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?)", records)
+            connection.executemany(_INSERT, [_row(record) for record, _ in rows])
             connection.executemany(
                 "INSERT OR REPLACE INTO parts VALUES (?, ?)", [(r.key, _encode(parts)) for r, parts in rows]
             )
+
+    def adopt(self, record: Record) -> None:
+        with self._database.write() as connection:
+            connection.execute(_INSERT, _row(record))
 
     def visit(self, slots: Mapping[str, str], parts: Mapping[str, Parts]) -> None:
         now = time.time()
@@ -85,6 +93,10 @@ class RecordTable:
 
     def claim(self, key: str) -> AbstractAsyncContextManager[None]:
         return self._claims.claim(key)
+
+
+def _row(record: Record) -> tuple[object, ...]:
+    return record.key, record.state, record.created, record.duration, time.time(), record.origin
 
 
 def _encode(parts: Parts) -> bytes:

@@ -60,7 +60,10 @@ CREATE TABLE runs (id INTEGER PRIMARY KEY, started REAL NOT NULL, outcome TEXT N
 CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 """
 
-MIGRATIONS: tuple[str, ...] = (_FIRST,)
+_ORIGIN = "ALTER TABLE records ADD COLUMN origin TEXT NOT NULL DEFAULT ''"
+"""The cache that a record came from (remote/records.py)."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ORIGIN)
 """Number n leads from version n to n + 1. Never change one that was released; add another. No `;` within a comment."""
 
 VERSION = len(MIGRATIONS)

@@ -115,7 +115,7 @@ def _as_listed(path: str, entry: Entry) -> bool:
 
 
 def _lost(database: Database) -> Iterator[Finding]:
-    rows = database.all("SELECT name FROM trees WHERE NOT unpacked AND sources = ?", (NOTHING,))
+    rows = database.all("SELECT name FROM trees WHERE NOT unpacked AND sources = ? AND listing = ''", (NOTHING,))
     for (name,) in rows:
         yield _damaged(name, "it is neither unpacked nor known to any registry", "missing-layer")
 

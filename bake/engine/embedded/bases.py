@@ -13,7 +13,7 @@ import anyio
 from anyio import to_thread
 
 from bake.engine.embedded.requests import Answer, Remove, Request, Settle, Settled, Unpack, Unpacked
-from bake.errors import Diagnostic, HostError
+from bake.errors import BakeError, Diagnostic, HostError, LostLayer, RemoteError, StepError
 from bake.plan.tree import StateId
 from bake.ports import Fetch, Layer, Say, Store
 
@@ -42,7 +42,10 @@ class Bases:
         self._slots = anyio.CapacityLimiter(_AT_ONCE)
 
     async def ensure(self, state: StateId, say: Say) -> None:
-        """Unpacks every layer of `state` that is not. Raises RemoteError, StepError for a damaged layer."""
+        """Unpacks every layer of `state` that is not. Raises RemoteError, StepError for a damaged layer of an image.
+
+        Raises LostLayer for a layer of a step, after having the store forget it: it can be made again.
+        """
         missing = self._missing(state)
         if not missing:
             return
@@ -55,8 +58,13 @@ class Bases:
 
     async def blob(self, layer: Layer, say: Say) -> Path:
         """The file of an image layer's blob, downloaded if need be. Raises RemoteError."""
-        blob = layer.blobs[0]
-        return self._store.blobs.path(blob.digest) or await self._fetch(layer, blob, say)
+        problem: RemoteError | None = None
+        for blob in layer.blobs:
+            try:
+                return self._store.blobs.path(blob.digest) or await self._fetch(layer, blob, say)
+            except RemoteError as error:
+                problem = error
+        raise problem or LostLayer(_unknown(layer), layer.state)
 
     def _missing(self, state: StateId) -> list[Layer]:
         return [layer for layer in self._store.layers.chain(state) if layer.directory is None]
@@ -66,7 +74,8 @@ class Bases:
         try:
             for layer in self._missing(state):
                 if not layer.blobs:
-                    raise HostError(Diagnostic("lost-layer", f"the layer {layer.state[:12]} is gone from the store"))
+                    self._store.layers.forget(layer.state)
+                    raise LostLayer(_unknown(layer), layer.state)
                 works.append(_Unpacking(layer, self._store.layers.scratch()))
             await _together([partial(self._download_and_unpack, work, say) for work in works])
             for work in works:
@@ -77,9 +86,19 @@ class Bases:
 
     async def _download_and_unpack(self, work: _Unpacking, say: Say) -> None:
         async with self._slots:
-            work.blob = await self.blob(work.layer, say)
-            say("progress", f"unpacking {work.layer.diff_id[7:19]}")
-            work.answer = await self._unpack(work, None, say)
+            try:
+                work.blob = await self.blob(work.layer, say)
+                say("progress", f"unpacking {work.layer.diff_id[7:19]}")
+                work.answer = await self._unpack(work, None, say)
+            except (RemoteError, StepError) as error:
+                self._give_up(work.layer, error)
+                raise
+
+    def _give_up(self, layer: Layer, error: BakeError) -> None:
+        """Forgets a layer of a step that cannot be had as it was said to be, which is no reason to fail."""
+        if not layer.of_image:
+            self._store.layers.forget(layer.state)
+            raise LostLayer(error.diagnostics, layer.state) from None
 
     async def _unpack(self, work: _Unpacking, lower: tuple[str, ...] | None, say: Say) -> Unpacked:
         request = Unpack(str(work.scratch), str(work.blob), work.layer.diff_id, lower)
@@ -97,7 +116,11 @@ class Bases:
                 await self._call(Remove(str(work.scratch)), say)
                 work.answer = await self._unpack(work, lower, say)
         unpacked = self._store.layers.unpacked
-        await to_thread.run_sync(unpacked, work.layer.state, work.scratch, work.answer.size)
+        try:
+            await to_thread.run_sync(unpacked, work.layer.state, work.scratch, work.answer.size)
+        except LostLayer as error:
+            self._give_up(work.layer, error)
+            raise
 
     async def _settles(self, work: _Unpacking, lower: tuple[str, ...], say: Say) -> bool:
         assert work.answer is not None
@@ -114,6 +137,11 @@ class Bases:
                 except HostError:
                     pass  # the helper is gone; the store sweeps it later
                 rmtree(work.scratch, ignore_errors=True)
+
+
+def _unknown(layer: Layer) -> Diagnostic:
+    message = f"the files of the layer {layer.state[:12]} are not here, and no cache holds them"
+    return Diagnostic("lost-layer", message, hint="build again: the step that made it runs again")
 
 
 async def _together(works: list[Callable[[], Awaitable[None]]]) -> None:
