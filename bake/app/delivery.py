@@ -69,7 +69,12 @@ class Delivery:
 
         root = Document(made.data, made.root.media_type)
         below = tuple(Document(data, kind) for data, kind in made.manifests if data != made.data)
-        await self._publisher.send(Publication(job.target, root, made.blobs, job.tags, below, job.repositories))
+        configs = {str(image.config_descriptor.digest): image.config for image in made.images}
+        await self._publisher.send(
+            Publication(
+                job.target, root, made.blobs, job.tags, below, job.repositories, job.rule, job.immutable, configs
+            )
+        )
 
     async def commit(self) -> BakeError | None:
         """Moves all tags and writes all files; what went wrong, if anything did."""

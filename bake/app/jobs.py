@@ -10,7 +10,10 @@ from bake.app.outputs import FileOutput, Load, Outlet, annotations_of, checked, 
 from bake.errors import Diagnostic, InputError
 from bake.image.form import Form
 from bake.oci.reference import Reference, parse_reference
+from bake.registry.publication import Rule
 from bake.spec.target import Target
+
+_RULES: Mapping[str, Rule] = {"if-changed": "if-changed", "if-missing": "if-missing"}
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,9 @@ class Job:
     loads: tuple[Load, ...] = ()
     names: tuple[Reference, ...] = ()
     unpack: bool = False
+    rule: Rule = "always"
+    immutable: tuple[str, ...] = ()
+    """Patterns of tags that must not move."""
 
     @property
     def pushes(self) -> bool:
@@ -45,10 +51,15 @@ def jobs_of(target: Target, push: bool, load: bool = False) -> tuple[Job, ...]:
     jobs: dict[tuple[Form, tuple[Reference, ...]], Job] = {}
     for each in outlets:
         key = each.form, each.names
-        job = jobs.get(key, Job(target.name, each.form, names=each.names))
+        job = jobs.get(key, _job(target, each))
         jobs[key] = _with(job, each)
     wanted = [job for job in jobs.values() if job.pushes or job.files or job.loads or job.unpack]
     return tuple(sorted(wanted, key=lambda job: not job.pushes))
+
+
+def _job(target: Target, each: Outlet) -> Job:
+    rule = _RULES.get(target.push, "always")
+    return Job(target.name, each.form, names=each.names, rule=rule, immutable=target.immutable_tags)
 
 
 def _pushed(target: Target, outlets: Sequence[Outlet], push: bool) -> list[Outlet]:

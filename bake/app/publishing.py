@@ -5,7 +5,7 @@ from __future__ import annotations
 from time import monotonic
 from uuid import uuid4
 
-from bake.app.building import BuildResult, Emit, tell_notices
+from bake.app.building import BuildResult, Emit, found, tell_notices
 from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
 from bake.app.jobs import jobs_of
@@ -14,7 +14,7 @@ from bake.app.options import Options
 from bake.app.results import Built, decode, name_of
 from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
-from bake.events import Event, Metadata, Outcome, RunFinished, RunStarted, TargetFinished, TargetReport
+from bake.events import Event, Metadata, Outcome, RunFinished, RunStarted, TargetFinished, TargetReport, TargetStatus
 from bake.plan.compile import platforms_of
 from bake.render.report import ReportFold
 from bake.spec.target import Target
@@ -37,7 +37,10 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         delivery = delivery_of(session, emit)
         try:
             for name, rows in records.items():
-                for job in (job for job in jobs_of(loaded.targets[name], True) if job.pushes):
+                jobs = [job for job in jobs_of(loaded.targets[name], True) if job.pushes]
+                if not jobs:
+                    emit(found(_never(loaded.targets[name])))
+                for job in jobs:
                     await delivery.send(job, [(row.image(), row.states) for row in rows])
             problem = await delivery.commit()
             errors += [problem] if problem is not None else []
@@ -46,7 +49,7 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         finally:
             await session.engine.close()
         for name in records:
-            emit(TargetFinished(name=name, target=_report(loaded.targets[name], delivery, name in delivery.published)))
+            emit(TargetFinished(name=name, target=_report(loaded.targets[name], delivery, bool(errors))))
         code = max((error.exit_code for error in errors), default=0)
         outcome: Outcome = "failed" if errors else "ok"
         emit(RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - started, 4)))
@@ -57,20 +60,26 @@ def _records(session: Session, loaded: Loaded, target: Target) -> list[Built]:
     if not target.tags:
         message = f"target '{target.name}' has no tags, so there is nowhere to push it to"
         raise InputError(Diagnostic("no-tags", message, target.span(""), "add `tags`"))
-    found: list[Built] = []
+    rows: list[Built] = []
     for platform in platforms_of(target, session.platform):
         data = session.store.results.load(name_of(loaded.root, target.name, str(platform)))
         if data is None:
             message = f"target '{target.name}' was not built for {platform} yet"
             raise InputError(Diagnostic("not-built", message, target.span(""), f"bake {target.name}"))
-        found.append(decode(data))
-    return found
+        rows.append(decode(data))
+    return rows
 
 
-def _report(target: Target, delivery: Delivery, published: bool) -> TargetReport:
-    done = delivery.delivered.get(target.name)
+def _never(target: Target) -> Diagnostic:
+    message = f"target '{target.name}' is not published: it says push = false"
+    return Diagnostic("not-pushed", message, target.span("push"), severity="info")
+
+
+def _report(target: Target, delivery: Delivery, failed: bool) -> TargetReport:
+    done, published = delivery.delivered.get(target.name), target.name in delivery.published
+    status: TargetStatus = "failed" if failed and not published else "unchanged" if done else "skipped"
     return TargetReport(
-        status="unchanged" if published else "failed",
+        status=status,
         platforms=dict(done.platforms) if done else {},
         digest=done.root.digest if done else "",
         tags=target.tags,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -24,12 +24,17 @@ class Document:
         return sha256(self.data)
 
 
+Rule = Literal["always", "if-changed", "if-missing"]
+"""When a tag that is there moves: to any other digest, not for new times alone, or not at all."""
+
+
 @dataclass(frozen=True, slots=True)
 class Publication:
     """One target's image and where it goes.
 
     `root` is what the tags will point at; `manifests` are those that an index `root` names; `blobs` all configs and
     layers, of all of them. `repositories` get the image by digest only, those of `tags` need not be repeated.
+    Tags that match one of `immutable` never move. `configs`: digest → bytes of the images' configs, for `if-changed`.
     """
 
     target: str
@@ -38,6 +43,9 @@ class Publication:
     tags: tuple[Reference, ...] = ()
     manifests: tuple[Document, ...] = ()
     repositories: tuple[str, ...] = ()
+    rule: Rule = "always"
+    immutable: tuple[str, ...] = ()
+    configs: Mapping[str, bytes] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

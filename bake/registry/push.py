@@ -19,8 +19,8 @@ from bake.oci.model import Descriptor
 from bake.oci.reference import DEFAULT_TAG, Reference
 from bake.registry.client import Registry
 from bake.registry.operation import Progress
-from bake.registry.problems import ResponseError
-from bake.registry.publication import BlobOutcome, Document, Publication, Published, PublishError, TagOutcome
+from bake.registry.publication import BlobOutcome, Document, Publication, Published, PublishError
+from bake.registry.tags import Tags
 from bake.registry.together import together
 
 Content = Callable[[Descriptor], Awaitable[Path]]
@@ -54,26 +54,24 @@ class Publisher:
         self._claims: dict[tuple[str, str], anyio.Lock] = {}
         self._holders: dict[tuple[str, str], list[str]] = {}
         self._blobs: dict[tuple[str, str], BlobOutcome] = {}
-        self._tags: list[TagOutcome] = []
-        self._waiting: dict[Reference, Publication] = {}
+        self._tags = Tags(registry, emit)
         self._failures: list[BakeError] = []
 
     @property
     def result(self) -> Published:
         """What was achieved so far."""
-        return Published(tuple(self._blobs.values()), tuple(self._tags))
+        return Published(tuple(self._blobs.values()), tuple(self._tags.outcomes))
 
     async def send(self, image: Publication) -> None:
         """Puts all of the image but its tags in place. Raises PublishError; what is under way is let finish.
 
         Any number may run at once. Tags that have the right digest already are left alone, with all that is below.
         """
-        self._waiting.update(dict.fromkeys(image.tags, image))
-        settled = await self._settled(image)
+        self._tags.waiting.update(dict.fromkeys(image.tags, image))
+        settled, wanted = await self._looked(image)
         for repository in settled:
             for blob in image.blobs:
                 self._finish(BlobOutcome(repository, blob, "present"))
-        wanted = dict.fromkeys([*(tag.repository for tag in image.tags), *image.repositories])
         missing = [repository for repository in wanted if repository not in settled]
         await together([self._job(self._blob, repository, blob) for repository in missing for blob in image.blobs])
         self._check()
@@ -83,13 +81,15 @@ class Publisher:
     async def commit(self) -> Published:
         """Moves the tags of all images sent. Raises PublishError, which says which tags moved and which did not."""
         self._check()
-        await together([self._job(self._move, image, tag) for tag, image in self._waiting.items()])
+        await self._job(self._tags.check)()
+        self._check()
+        await self._tags.move(self._move, self._job)
         self._check()
         return self.result
 
     def _check(self) -> None:
         if self._failures:
-            raise PublishError(self._failures, self.result, list(self._waiting))
+            raise PublishError(self._failures, self.result, list(self._tags.waiting))
 
     def _job(self, work: Callable[..., Awaitable[None]], *args: object) -> Callable[[], Awaitable[None]]:
         """A piece that starts only while nothing has failed, and whose failure lets the others end in peace."""
@@ -106,27 +106,21 @@ class Publisher:
 
         return job
 
-    async def _settled(self, image: Publication) -> set[str]:
-        """Repositories where a tag has this digest already, so that they hold all of the image. Reports those tags."""
+    async def _looked(self, image: Publication) -> tuple[set[str], tuple[str, ...]]:
+        """(repositories that hold all of the image, as a tag there is right already; those that shall have it)."""
         settled: set[str] = set()
+        wanted: dict[str, None] = {}
 
         async def look(tag: Reference) -> None:
-            if await self._current(tag) == image.root.digest:
+            found = await self._tags.look(image, tag)
+            if found == "right":
                 settled.add(tag.repository)
-                self._publish(TagOutcome(image.target, tag, image.root.digest, unchanged=True))
+            if found != "stays":
+                wanted[tag.repository] = None
 
         await together([self._job(look, tag) for tag in image.tags])
         self._check()
-        return settled
-
-    async def _current(self, tag: Reference) -> Digest | None:
-        """A registry may refuse to be read where it may be written, or say so of what is not there yet."""
-        try:
-            return (await self._registry.resolve(tag)).digest
-        except ResponseError as error:
-            if error.status in (401, 403, 404):
-                return None
-            raise
+        return settled, (*wanted, *(each for each in image.repositories if each not in wanted))
 
     async def _blob(self, repository: str, blob: Descriptor) -> None:
         async with self._claims.setdefault((repository, blob.digest), anyio.Lock()):
@@ -194,21 +188,11 @@ class Publisher:
         for document in (*image.manifests, image.root):
             await self._put(repository, document.digest, document)
 
-    async def _move(self, image: Publication, tag: Reference) -> None:
-        digest = await self._put(tag.repository, tag.tag or DEFAULT_TAG, image.root)
-        self._publish(TagOutcome(image.target, tag, digest))
+    async def _move(self, image: Publication, tag: Reference) -> Digest:
+        return await self._put(tag.repository, tag.tag or DEFAULT_TAG, image.root)
 
     async def _put(self, repository: str, target: str, document: Document) -> Digest:
         return await self._registry.push_manifest(repository, target, document.data, document.media_type)
-
-    def _publish(self, outcome: TagOutcome) -> None:
-        self._tags.append(outcome)
-        self._waiting.pop(outcome.tag, None)
-        self._emit(
-            events.TagPublished(
-                target=outcome.target, tag=outcome.tag.familiar, digest=outcome.digest, unchanged=outcome.unchanged
-            )
-        )
 
 
 async def publish(

@@ -95,9 +95,10 @@ NETWORK = Atom(
     "network", "default, none or host", (str,), values.network, _or_template({"enum": list(values.NETWORKS)})
 )
 PUSH = Atom(
-    "push", 'true, false or "auto"', (str, bool), values.push,
-    _or_template({"enum": [True, False, "auto", "always", "never"]}),
+    "push", 'true, false, "auto", "if-changed" or "if-missing"', (str, bool), values.push,
+    _or_template({"enum": [True, False, *values.PUSHES]}),
 )  # fmt: skip
+TAG_PATTERN = _text("pattern", "a pattern of tags", values.tag_pattern, drops_empty=True)
 ULIMIT = Atom(
     "ulimit", 'a text "name=soft[:hard]" or a table', (str, dict), values.ulimit,
     {

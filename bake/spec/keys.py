@@ -134,8 +134,11 @@ TARGET_KEYS = _table(
         'after = ["lint"]'),
     Key("test", "list", atoms.COMMAND, "Commands run in the built image; one that fails stops its publication.", "",
         'test = [["python", "-c", "import app"]]'),
-    Key("push", "scalar", atoms.PUSH, "Whether to publish: true, false, or \"auto\" (when `--push` is given).",
+    Key("push", "scalar", atoms.PUSH, "Whether to publish: true, false (never), or when `--push` is given: \"auto\", "
+        "\"if-changed\" (a tag does not move for new times alone), \"if-missing\" (a tag that is there stays).",
         "--push", "push = true"),
+    Key("immutable-tags", "list", atoms.TAG_PATTERN, "Patterns of tags that must not move once they are published; "
+        "nothing is pushed then.", "", 'immutable-tags = ["v*"]'),
     Key("timeout", "scalar", atoms.DURATION, "The longest that a step may run.", "", 'timeout = "10m"'),
     Key("retries", "scalar", atoms.INTEGER, "How often a failing step is tried again.", "", "retries = 2"),
     Key("weight", "scalar", atoms.NUMBER, "How many job slots a step of this target takes.", "", "weight = 2"),

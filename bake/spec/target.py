@@ -50,6 +50,7 @@ class Target:
     after: tuple[str, ...] = ()
     test: tuple[tuple[str, ...], ...] = ()
     push: str = "auto"
+    immutable_tags: tuple[str, ...] = ()
     timeout: float = 0.0
     retries: int = 0
     weight: float = 1.0

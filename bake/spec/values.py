@@ -150,14 +150,27 @@ def platform(value: object) -> str:
         raise Refused(str(error), code="bad-platform", hint="for example linux/amd64, linux/arm64, local") from None
 
 
+PUSHES = ("always", "never", "auto", "if-changed", "if-missing")
+
+
 def push(value: object) -> str:
-    """`always`, `never`, or `auto`: when `--push` asks for it."""
+    """`always`, `never`, or `auto`: when `--push` asks for it; `if-changed` and `if-missing` are kinds of `auto`."""
     words = {"true": "always", "false": "never"}
     word = plain_text(value).strip().lower()
     word = words.get(word, word)
-    if word not in ("always", "never", "auto"):
-        raise Refused(f"'{value}' is not known for push", hint='write true, false or "auto"')
+    if word not in PUSHES:
+        raise Refused(
+            f"'{value}' is not known for push", hint='write true, false, "auto", "if-changed" or "if-missing"'
+        )
     return word
+
+
+def tag_pattern(value: object) -> str:
+    """A pattern of tags, without a repository: `v*`, `[0-9]*`, `latest`."""
+    text = str(value).strip()
+    if not text or not all(c.isalnum() or c in "_.-*?[]!" for c in text):
+        raise Refused(f"'{value}' is not a pattern of tags", hint='for example "v*": the part after the colon')
+    return text
 
 
 def network(value: object) -> str:
