@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from bake.spec.keys import FIELD_KEYS
 
-OURS = frozenset({"after", "test", "push", "timeout", "retries", "weight"})
+OURS = frozenset({"after", "test", "push", "immutable-tags", "timeout", "retries", "weight"})
 """Keys of bake.toml that the peer does not know."""
 
 CARRIED = {name: key for name, key in FIELD_KEYS.items() if name not in OURS}
