@@ -43,6 +43,7 @@ CASES: dict[str, tuple[str, Any]] = {
     "after": ("other", ("other",)),
     "test": ("[['a', 'b']]", (("a", "b"),)),
     "push": ("true", "always"),
+    "immutable-tags": ("v*,1.*", ("v*", "1.*")),
     "timeout": ("10m", 600.0),
     "retries": ("2", 2),
     "weight": ("0.5", 0.5),
