@@ -27,6 +27,7 @@ COMMANDS: Mapping[str, Entry] = {
     "lock": Entry("bake.cli.lock:lock", "Pin base images, git sources and remote files in bake.lock"),
     "outdated": Entry("bake.cli.lock:outdated", "List locked inputs that have moved, and what they would rebuild"),
     "affected": Entry("bake.cli.affected:affected", "List the targets that a change touches"),
+    "matrix": Entry("bake.cli.matrix:matrix", "Print targets as jobs of a CI system, in dependency levels"),
     "watch": Entry("bake.cli.watch:watch", "Build, and build again whenever a file changes that a step reads"),
     "push": Entry("bake.cli.registry:push", "Publish what is built"),
     "run": Entry("bake.cli.run:run", "Run a command in a built image"),
