@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from buildkit_daemon import Daemon
 from projects import Project
+
+sys.path[:0] = [str(Path(__file__).parents[1] / "differential"), str(Path(__file__).parent)]
 
 
 @pytest.fixture

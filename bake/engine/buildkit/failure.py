@@ -12,6 +12,13 @@ from bake.plan.step import ExecOp, Step
 
 _EXIT = re.compile(r"exit code:? (\d+)")
 _MISSING = re.compile(r'("[^"]*"|\S+): not found')
+_FILES = (
+    (r"Error processing tar file|failed to unpack", "bad-archive"),
+    (r"non-directory|not a directory|cannot replace to directory", "bad-copy"),
+    (r"invalid user index|unable to (find|convert) (user|uid|group)|no matching entries", "bad-owner"),
+)
+_MERGED = re.compile(r"/\S*?/(?:merged|buildkit-mount\d+|cnt)(?=/)")
+"""A builder's own place for a root file system, within which paths mean something."""
 _PULL = ("failed to resolve source metadata", "pull access denied", "failed to authorize", "manifest unknown")
 
 
@@ -29,7 +36,8 @@ def failure(text: str, step: Step | None, exit_code: int | None, address: str) -
         message = f"{found[1] if found else ''}: not found"
         hint = "check the path, and the stage or image that it is copied from"
         return StepError(Diagnostic("missing-source", message, hint=hint))
-    return StepError(Diagnostic("step-failed", _short(text)))
+    code = next((code for pattern, code in _FILES if re.search(pattern, text)), "step-failed")
+    return StepError(Diagnostic(code, _short(_MERGED.sub("", text))))
 
 
 def exit_code_of(text: str, details: Sequence[tuple[str, bytes]]) -> int | None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from posixpath import basename
 from typing import Any
 
 import msgspec
 
+from bake.dockerfile.mode import parse_mode
 from bake.engine.buildkit import mounts
 from bake.engine.buildkit.llb import Graph, Output, State
 from bake.engine.buildkit.sent import Placed, Sent, send_copies, send_subtree
@@ -31,9 +33,11 @@ from bake.plan.step import (
     Step,
     StepId,
     WriteOp,
+    WrittenFile,
 )
 from bake.ports import Input
 
+_INLINE = 0o644
 KEEP = -1
 """A mode or a time that stays as it is; 0 would set it."""
 
@@ -97,6 +101,16 @@ class Lowering:
             (), self.platform, f"[internal] files for {self.names.get(step.id, 'a step')}", source=source
         )
 
+    def written(self, files: Iterable[WrittenFile], name: str) -> Output:
+        """A state that holds nothing but files given inline, each right below the root."""
+        made: list[Any] = []
+        for number, file in enumerate(files):
+            data = file.data.encode("utf-8", "surrogateescape")
+            mkfile = MESSAGES.MakeFile(path="/" + basename(file.path), mode=file.mode, data=data, timestamp=KEEP)
+            made.append(MESSAGES.FileAction(input=number - 1, secondary=-1, output=-1, mkfile=mkfile))
+        made[-1].output = 0
+        return self.helper((), self.platform, name, file=MESSAGES.FileOp(actions=made))
+
     def input(self, step: Step, number: int) -> State:
         """The state that input `number` of a step is."""
         return self._made[step.inputs[number]]
@@ -119,7 +133,7 @@ def identity(source: Step) -> str:
 
 
 def _is_sent(step: Step) -> bool:
-    return step.is_source and not isinstance(step.op, ImageOp | ScratchOp)
+    return step.is_source and not isinstance(step.op, ImageOp | ScratchOp | WriteOp)
 
 
 def _image(low: Lowering, step: Step) -> State:
@@ -189,7 +203,8 @@ class _Copies:
         else:
             state = low.input(step, number)
             at = -1 if state is None else self._number(state)
-            rows = [[(at, self._from_state(action))] for action in actions]
+            inline = isinstance(low.steps[step.inputs[number]].op, WriteOp)
+            rows = [[(at, self._from_inline(a) if inline else self._from_state(a))] for a in actions]
         for action, row in zip(actions, rows, strict=True):
             self._ready[id(action)] = row
 
@@ -203,6 +218,13 @@ class _Copies:
         copy.unpack = action.unpack
         if action.mode.isdecimal():
             copy.mode = int(action.mode, 8)
+        return self._owned(copy, action)
+
+    def _from_inline(self, action: CopyAction) -> Any:
+        """An inline file's name is no pattern."""
+        copy = _copy_all(Placed(action.source, False), action.dest)
+        if action.mode:
+            copy.mode = parse_mode(action.mode).apply(_INLINE, False)
         return self._owned(copy, action)
 
     def _from_state(self, action: CopyAction) -> Any:
@@ -270,8 +292,9 @@ def _exec(low: Lowering, step: Step) -> State:
     return mounts.lower_exec(low, step)
 
 
-def _write(_low: Lowering, _step: Step) -> State:
-    raise TypeError("inline files are sent with the step that reads them")
+def _write(low: Lowering, step: Step) -> State:
+    assert isinstance(step.op, WriteOp)
+    return low.written(step.op.files, "[internal] inline files")
 
 
 LOWER: Mapping[type, Callable[[Lowering, Step], State]] = {

@@ -6,10 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bake.engine.buildkit.llb import Output, State
-from bake.engine.buildkit.sent import send_subtree
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.plan.step import BindMount, CacheMount, ExecMount, ExecOp, SecretMount, SshMount, Step, TmpfsMount
-from bake.ports import FilesInput
 
 if TYPE_CHECKING:
     from bake.engine.buildkit.lower import Lowering
@@ -31,8 +29,7 @@ def lower_exec(low: Lowering, step: Step) -> State:
     for mount in sorted(op.mounts, key=lambda m: m.target):
         work.add(mount)
     if op.files:
-        sent, _ = send_subtree(FilesInput(op.files), "/", "scripts")
-        work.mount(low.local(sent, step), dest="/dev/pipes", selector="/dev/pipes", readonly=True)
+        work.mount(low.written(op.files, "[internal] scripts"), dest="/dev/pipes", readonly=True)
     if op.shm_size != _DEFAULT_SHM:
         work.caps.add("exec.mount.tmpfs.size")
         work.mount(None, dest="/dev/shm", type=_TYPES["tmpfs"], tmpfs=MESSAGES.TmpfsOpt(size=op.shm_size))

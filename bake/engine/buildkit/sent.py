@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -16,17 +16,16 @@ from bake.dockerfile.mode import parse_mode
 from bake.plan.select import Root, resolve, select
 from bake.plan.step import CopyAction
 from bake.plan.tree import Entry, Tree, sort_key
-from bake.ports import BlobInput, FilesInput, Input, TreeInput
+from bake.ports import BlobInput, Input, TreeInput
 
 
 @dataclass(frozen=True, slots=True)
 class SentFile:
-    """One path of what is sent. A regular file's bytes are in the file `source` of this host, or are `data`."""
+    """One path of what is sent. A regular file's bytes are in the file `source` of this host."""
 
     path: str
     entry: Entry
     source: str = ""
-    data: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,20 @@ def _sent(identity: str, spec: object, files: dict[str, SentFile]) -> Sent:
         while path := path.rpartition("/")[0]:
             files.setdefault(path, SentFile(path, _DIRECTORY))
     name = hashlib.sha256(msgspec.json.encode((identity, spec))).hexdigest()[:24]
-    return Sent(name, tuple(files[path] for path in sorted(files, key=sort_key)))
+    return Sent(name, tuple(_linked(files[path] for path in sorted(files, key=sort_key))))
+
+
+def _linked(files: Iterable[SentFile]) -> Iterator[SentFile]:
+    """The same files, with the second name of one within an action's place as a hard link to the first."""
+    first: dict[tuple[str, int, int], str] = {}
+    for file in files:
+        stamp = file.entry.stamp
+        if file.entry.kind == "f" and stamp is not None:
+            path = first.setdefault((file.path.partition("/")[0], stamp.device, stamp.inode), file.path)
+            if path != file.path:
+                yield replace(file, entry=msgspec.structs.replace(file.entry, link=path))
+                continue
+        yield file
 
 
 def _place(given: Input, action: CopyAction, place: str, files: dict[str, SentFile]) -> list[Placed]:
@@ -122,9 +134,6 @@ def _file(given: Input, path: str, to: str, entry: Entry) -> SentFile:
     match given:
         case TreeInput(root, _):
             return SentFile(to, entry, source=f"{root}/{path}")
-        case FilesInput(files):
-            text = next((file.data for file in files if file.path.strip("/") == path), "")
-            return SentFile(to, entry, data=text.encode("utf-8", "surrogateescape"))
         case BlobInput(blob, _, _):
             return SentFile(to, entry, source=str(blob))
     raise TypeError("a state is not sent")
@@ -135,17 +144,9 @@ def tree_of(given: Input) -> Tree:
     match given:
         case TreeInput(_, tree):
             return tree
-        case FilesInput():
-            return dict(_written(given))
         case BlobInput(_, name, mtime):
             return {name: Entry("f", 0o600, size=given_size(given), mtime=int(mtime * 10**9))}
     raise TypeError("a state has no tree here")
-
-
-def _written(given: FilesInput) -> Iterator[tuple[str, Entry]]:
-    for file in given.files:
-        data = file.data.encode("utf-8", "surrogateescape")
-        yield file.path.strip("/"), Entry("f", file.mode, size=len(data), digest=hashlib.sha256(data).hexdigest())
 
 
 def given_size(given: BlobInput) -> int:

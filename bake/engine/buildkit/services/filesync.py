@@ -96,12 +96,6 @@ class _Transfer:
                 raise GRPCError(Status.ABORTED, self._service.problems[-1]) from None
 
     async def _contents(self, number: int, file: SentFile) -> None:
-        if not file.source:
-            self._service.sent_bytes += len(file.data)
-            if file.data:
-                await self._send(type=DATA, id=number, data=file.data)
-            await self._send(type=DATA, id=number)
-            return
         pieces = _pieces(file)
         while (piece := await asyncio.to_thread(next, pieces, b"")) != b"":
             self._service.sent_bytes += len(piece)
@@ -133,7 +127,7 @@ def stat_of(file: SentFile) -> Any:
         mode=go_mode(entry),
         size=entry.size if entry.kind == "f" else 0,
         mtime=entry.mtime,
-        link=entry.link if entry.kind == "l" else "",
+        link=entry.link,
         devmajor=os.major(entry.device) if entry.kind in "cb" else 0,
         devminor=os.minor(entry.device) if entry.kind in "cb" else 0,
     )
