@@ -46,7 +46,7 @@ def read_directives(source: Source) -> Directives:
             raise InputError(Diagnostic("repeated-directive", message, span, "remove one of them"))
         if name == "escape" and form[2] not in ("\\", "`"):
             message = f"invalid escape token '{form[2]}' does not match ` or \\"
-            raise InputError(Diagnostic("bad-escape", message, span))
+            raise InputError(Diagnostic("bad-escape", message, span, "# escape=` or no such line"))
         found[name] = form[2]
     return Directives(
         found.get("syntax"),

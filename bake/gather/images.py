@@ -6,11 +6,12 @@ SPEC §3.7. The registry is behind `ImageSource`, so this decides only when to a
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Protocol
 
 import msgspec
 
-from bake.errors import Diagnostic, InputError, RemoteError
+from bake.errors import BakeError, Diagnostic, InputError, RemoteError, nearest
 from bake.oci.digest import Digest
 from bake.oci.model import Descriptor, ImageConfig
 from bake.oci.platform import Platform, parse_platform
@@ -40,8 +41,25 @@ async def image_fact(
 ) -> ImageFact:
     """The fact of one base image. `pinned`: the digest that bake.lock has for it, for which nobody is asked.
 
-    Raises RemoteError when it is neither reachable nor known.
+    Raises RemoteError, with the place where it is named, when it is neither reachable nor known.
     """
+    try:
+        return await _image_fact(query, source, files, warn, pinned)
+    except BakeError as error:
+        error.diagnostics = tuple(_placed(diagnostic, query) for diagnostic in error.diagnostics)
+        raise
+
+
+def _placed(diagnostic: Diagnostic, query: ImageQuery) -> Diagnostic:
+    """At the place of the name; what is nearly a stage was probably meant to be one."""
+    near = nearest(parse_reference(query.reference).familiar.removesuffix(":latest"), query.stages)
+    hint = f"did you mean the stage {near}?" if near else diagnostic.hint
+    return replace(diagnostic.at(query.span), hint=hint)
+
+
+async def _image_fact(
+    query: ImageQuery, source: ImageSource, files: Files, warn: Callable[[Diagnostic], None], pinned: str
+) -> ImageFact:
     reference = parse_reference(query.reference)
     digest = reference.digest or pinned or await _current(reference, query.pull, source, files, warn)
     name = f"{reference.repository}@{digest} {query.platform}"

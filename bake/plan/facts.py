@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import PurePath
 
+from bake.errors import Span
 from bake.oci.model import Descriptor, ImageConfig
 from bake.plan.step import CopyAction, GitOp, HttpOp, LocalOp
 from bake.plan.tree import Tree
@@ -16,11 +17,16 @@ from bake.plan.tree import Tree
 
 @dataclass(frozen=True, slots=True)
 class ImageQuery:
-    """A base image for one platform (`os/arch[/variant]`); `reference` normalised, with tag or digest."""
+    """A base image for one platform (`os/arch[/variant]`); `reference` normalised, with tag or digest.
+
+    `span`: where it is named; `stages`: what else could be meant there.
+    """
 
     reference: str
     platform: str
     pull: bool = field(default=False, compare=False)
+    span: Span | None = field(default=None, compare=False, repr=False)
+    stages: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from posixpath import relpath
 from typing import TYPE_CHECKING
 
 from bake.dockerfile.directives import SYNTAX_ARG
+from bake.dockerfile.forms import place_of, word_hint
 from bake.dockerfile.frontend import check_frontend
 from bake.dockerfile.ignore import parse_patterns
 from bake.dockerfile.instructions import Dockerfile, Stage
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 _HEAD = 2000
 """Characters of a Dockerfile; directives are its first lines."""
+_DEFAULT = "give its ARG, above the first FROM, a default, or a value in `args` of the target"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
@@ -116,7 +118,8 @@ class Recipe:
     def _base(self, stage: Stage) -> Lowered:
         name = self._global(stage.base, stage.span)
         if not name:
-            raise InputError(Diagnostic("blank-base", f"base name ({stage.base}) should not be blank", stage.span))
+            message = f"base name ({stage.base}) should not be blank"
+            raise InputError(Diagnostic("blank-base", message, place_of(stage.span, stage.base), _DEFAULT))
         platform = self._stage_platform(stage)
         earlier = stage_named(self.dockerfile, name, stage.index)
         if earlier is not None:
@@ -144,7 +147,7 @@ class Recipe:
             reference = parse_reference(name).with_default_tag()
         except ValueError as error:
             message = f"failed to parse stage name '{name}': {error}"
-            raise InputError(Diagnostic("bad-reference", message, span)) from None
+            raise InputError(Diagnostic("bad-reference", message, *self._written(name, span))) from None
         owner = self.compiler.siblings.owner(str(reference))
         if owner is not None and owner != self.target.name:
             return self.compiler.sibling(self.target, owner, platform)
@@ -154,13 +157,22 @@ class Recipe:
         try:
             reference = str(parse_reference(name).with_default_tag())
         except ValueError as error:
-            raise InputError(Diagnostic("bad-reference", str(error), span)) from None
-        query = ImageQuery(reference, str(platform), self.target.pull or self.compiler.pull)
+            raise InputError(Diagnostic("bad-reference", str(error), *self._written(name, span))) from None
+        names = tuple(stage.name for stage in self.dockerfile.stages if stage.name)
+        place = place_of(span, name)
+        query = ImageQuery(reference, str(platform), self.target.pull or self.compiler.pull, place, names)
         fact = self.compiler.facts.images.get(query)
         if fact is None:
             self.compiler.needs.images.setdefault(query)
             raise Open
         return from_image(self.graph, reference, platform, fact)
+
+    def _written(self, name: str, span: Span) -> tuple[Span, str]:
+        """Where an image is named, and what its name should be."""
+        for stage in self.dockerfile.stages:
+            if stage.span == span and "$" in stage.base:
+                return place_of(span, stage.base), _DEFAULT
+        return place_of(span, name), "[REGISTRY/]NAME[:TAG][@DIGEST], in lower case"
 
     def _stage_platform(self, stage: Stage) -> Platform:
         if stage.platform is None:
@@ -169,7 +181,9 @@ class Recipe:
         try:
             return parse_platform(text)
         except ValueError as error:
-            raise InputError(Diagnostic("bad-platform", f"failed to parse platform: {error}", stage.span)) from None
+            message, place = f"failed to parse platform: {error}", place_of(stage.span, stage.platform)
+            hint = "os/arch[/variant], such as linux/amd64"
+            raise InputError(Diagnostic("bad-platform", message, place, hint)) from None
 
     # What instructions ask for (lower.stage.World)
 
@@ -307,7 +321,9 @@ def _word(text: str, scope: dict[str, str], escape: str, span: Span) -> str:
     try:
         return expand(text, scope, escape=escape).text
     except WordError as error:
-        raise InputError(Diagnostic("bad-substitution", f'failed to process "{text}": {error}', span)) from None
+        message = f'failed to process "{text}": {error}'
+        hint = word_hint(message)
+        raise InputError(Diagnostic("bad-substitution", message, place_of(span, text), hint)) from None
 
 
 def _ambient(dockerfile: Dockerfile, target: Target) -> Ambient:

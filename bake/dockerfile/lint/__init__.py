@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from bake.dockerfile.directives import CHECK_ARG
 from bake.dockerfile.instructions import Dockerfile
-from bake.dockerfile.lint import casing, descriptions, instructions, order, paths, stages, variables
+from bake.dockerfile.lint import casing, descriptions, instructions, order, paths, stages, typos, variables
 from bake.dockerfile.lint.checks import Checks, parse_checks
 from bake.dockerfile.lint.rule import Finding, Rule
 from bake.dockerfile.lint.view import BaseFact, Outside, View, view_of
@@ -62,6 +62,10 @@ _RULES = (
          "remove it, or build it: a target with `target = \"…\"`", own=True),
     Rule("CopyBeforeInstall", "copy-before-install", order.copy_before_install, "move the RUN above this line",
          own=True),
+    Rule("BrokenJSONForm", "broken-json-form", typos.broken_json_form,
+         'double quotes and commas: ["a", "b"]', own=True),
+    Rule("StageNameTypo", "stage-name-typo", typos.stage_name_typo,
+         "write the stage's name, or the image's with its tag", own=True),
 )  # fmt: skip
 RULES: Mapping[str, Rule] = {rule.name: rule for rule in _RULES}
 

@@ -18,6 +18,8 @@ _BOOLS = {
 }
 _SIZE = re.compile(r"([0-9]{1,15}(?:\.[0-9]{1,15})?) ?([kKmMgGtTpP]?)(?:[iI]?[bB])?")
 _MOST = 2**32 - 1
+_BARE = ("readonly", "ro", "readwrite", "rw", "required")
+_FLAG = "true or false"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def read_options(mount: Mount, expand: Callable[[str], str]) -> Options:
         try:
             found = replace(found, **{option.field: option.read(name, value)})
         except ValueError as error:
-            raise wrong(str(error), mount.span) from None
+            raise wrong(str(error), mount.span, did_you_mean(value.lower(), option.known) or option.form) from None
     return found
 
 
@@ -91,9 +93,10 @@ def did_you_mean(word: str, known: tuple[str, ...]) -> str | None:
 
 def _bare(key: str, span: Span) -> tuple[str, str]:
     """An option without a value stands for one with."""
-    if key not in ("readonly", "ro", "readwrite", "rw", "required"):
+    if key not in _BARE:
         message = f"invalid field '{key}' must be a key=value pair"
-        raise wrong(message, span, did_you_mean(key, ("readonly", "ro", "readwrite", "rw", "required")))
+        hint = f"{key}=VALUE" if key in _OPTIONS else did_you_mean(key, _BARE) or f"alone stand {', '.join(_BARE)}"
+        raise wrong(message, span, hint)
     return key, "true"
 
 
@@ -140,15 +143,20 @@ def _size(name: str, value: str) -> int:
 
 @dataclass(frozen=True, slots=True)
 class _Option:
-    """Its field, how a value is read (raises ValueError), and the types it is for, if not for all."""
+    """Its field, how a value is read (raises ValueError), and the types it is for, if not for all.
+
+    For hints: the values that there are, or how one is written.
+    """
 
     field: str
     read: Callable[[str, str], Any] = _text
     types: tuple[str, ...] = ()
+    known: tuple[str, ...] = ()
+    form: str | None = None
 
 
 _OPTIONS = {
-    "type": _Option("type", _one_of(TYPES, 'unsupported mount type "{}"')),
+    "type": _Option("type", _one_of(TYPES, 'unsupported mount type "{}"'), known=TYPES),
     "target": _Option("target"),
     "dst": _Option("target"),
     "destination": _Option("target"),
@@ -156,15 +164,15 @@ _OPTIONS = {
     "src": _Option("source"),
     "from": _Option("from_"),
     "id": _Option("id"),
-    "sharing": _Option("sharing", _one_of(SHARING, 'unsupported sharing value "{}"')),
-    "readonly": _Option("readonly", _bool),
-    "ro": _Option("readonly", _bool),
-    "readwrite": _Option("readonly", _not),
-    "rw": _Option("readonly", _not),
-    "required": _Option("required", _bool, ("secret", "ssh")),
-    "size": _Option("size", _size, ("tmpfs",)),
-    "mode": _Option("mode", _number(8)),
-    "uid": _Option("uid", _number(10)),
-    "gid": _Option("gid", _number(10)),
+    "sharing": _Option("sharing", _one_of(SHARING, 'unsupported sharing value "{}"'), known=SHARING),
+    "readonly": _Option("readonly", _bool, form=_FLAG),
+    "ro": _Option("readonly", _bool, form=_FLAG),
+    "readwrite": _Option("readonly", _not, form=_FLAG),
+    "rw": _Option("readonly", _not, form=_FLAG),
+    "required": _Option("required", _bool, ("secret", "ssh"), form=_FLAG),
+    "size": _Option("size", _size, ("tmpfs",), form="such as size=64m"),
+    "mode": _Option("mode", _number(8), form="an octal number, such as mode=0755"),
+    "uid": _Option("uid", _number(10), form="a number, such as uid=1000"),
+    "gid": _Option("gid", _number(10), form="a number, such as gid=1000"),
     "env": _Option("env"),
 }

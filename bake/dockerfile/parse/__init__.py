@@ -79,10 +79,15 @@ def parse_raw(raw: Raw) -> Instruction:
     """Any instruction but FROM. Raises InputError."""
     parser = _PARSERS.get(raw.keyword)
     if parser is None:
-        near = nearest(raw.keyword, KEYWORDS)
-        hint = f"did you mean {near}?" if near else None
+        near = nearest(raw.keyword, KEYWORDS) if raw.word.isalpha() else None
+        hint = f"did you mean {near}?" if near else _continues(raw)
         raise raw.fail("unknown-instruction", f"unknown instruction: {raw.word}", hint, raw.word_span)
     return parser(raw)
+
+
+def _continues(raw: Raw) -> str:
+    """What is no instruction, nor nearly one, is often the rest of the line before."""
+    return f"a line that goes on must end with {raw.escape}; instructions are {', '.join(KEYWORDS)}"
 
 
 def _by_stage(raws: Sequence[Raw]) -> tuple[Sequence[Raw], list[Sequence[Raw]]]:

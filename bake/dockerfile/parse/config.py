@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bake.dockerfile.forms import FORMS
 from bake.dockerfile.instructions import Expose, Maintainer, Onbuild, Stopsignal, User, Volume, Workdir
 from bake.dockerfile.parse.raw import Raw
 
@@ -38,7 +39,7 @@ def parse_volume(raw: Raw) -> Volume:
     if not paths:
         raise raw.none()
     if not all(path.strip() for path in paths):
-        raise raw.fail("empty-volume", "VOLUME specified can not be an empty string")
+        raise raw.fail("empty-volume", "VOLUME specified can not be an empty string", FORMS["VOLUME"])
     return Volume(span=raw.span, text=raw.text, paths=paths)
 
 
@@ -48,8 +49,9 @@ def parse_onbuild(raw: Raw) -> Onbuild:
     word = raw.required().split(None, 1)[0]
     if word.upper() == "ONBUILD":
         message = "Chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed"
-        raise raw.fail("bad-onbuild", message, span=raw.at(word))
+        raise raw.fail("bad-onbuild", message, "write ONBUILD once", raw.at(word))
     if word.upper() in ("FROM", "MAINTAINER"):
-        raise raw.fail("bad-onbuild", f"{word.upper()} isn't allowed as an ONBUILD trigger", span=raw.at(word))
+        message = f"{word.upper()} isn't allowed as an ONBUILD trigger"
+        raise raw.fail("bad-onbuild", message, FORMS["ONBUILD"], raw.at(word))
     bodies = "".join(f"\n{heredoc.body}{heredoc.name}" for heredoc in raw.heredocs)
     return Onbuild(span=raw.span, text=raw.text, trigger=raw.text + bodies)

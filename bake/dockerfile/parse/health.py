@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from bake.dockerfile.durations import parse_duration
 from bake.dockerfile.flags import Flags, Kind
+from bake.dockerfile.forms import FORMS
 from bake.dockerfile.instructions import Healthcheck
 from bake.dockerfile.parse.raw import Raw
 from bake.errors import nearest
@@ -23,7 +24,7 @@ def parse_healthcheck(raw: Raw) -> Healthcheck:
     rest = raw.text[len(kind) :].lstrip()
     if kind.upper() == "NONE":
         if rest:
-            raise raw.fail("bad-healthcheck", "HEALTHCHECK NONE takes no arguments", span=raw.at(rest))
+            raise raw.fail("bad-healthcheck", "HEALTHCHECK NONE takes no arguments", "HEALTHCHECK NONE", raw.at(rest))
         return Healthcheck(span=raw.span, text=raw.text, command=None)
     flags = raw.flags(_FLAGS)
     if kind.upper() != "CMD":
@@ -34,7 +35,7 @@ def parse_healthcheck(raw: Raw) -> Healthcheck:
     offset = raw.offset + len(raw.text) - len(rest)
     command = replace(raw, text=rest, offset=offset).command()
     if not command.shell and not command.words:
-        raise raw.fail("bad-healthcheck", "Missing command after HEALTHCHECK CMD")
+        raise raw.fail("bad-healthcheck", "Missing command after HEALTHCHECK CMD", FORMS["HEALTHCHECK"])
     times = {name.replace("-", "_"): _time(raw, flags, name) for name in _TIMES}
     return Healthcheck(span=raw.span, text=raw.text, command=command, retries=_retries(raw, flags), **times)
 
@@ -50,7 +51,7 @@ def _time(raw: Raw, flags: Flags, name: str) -> int:
     except ValueError as error:
         raise raw.fail("bad-duration", str(error), "such as 30s or 1m30s", span) from None
     if value != 0 and value < _MILLISECOND:
-        raise raw.fail("bad-duration", f'Interval "{name}" cannot be less than 1ms', span=span)
+        raise raw.fail("bad-duration", f'Interval "{name}" cannot be less than 1ms', "such as 30s or 1m30s", span)
     return value
 
 
@@ -60,7 +61,9 @@ def _retries(raw: Raw, flags: Flags) -> int:
         return 0
     span = raw.flag_span(flags.all("retries")[0])
     if not re.fullmatch(r"[+-]?[0-9]{1,10}", text) or abs(int(text)) > _MOST_RETRIES:
-        raise raw.fail("bad-retries", f"--retries must be a whole number, not '{text}'", span=span)
+        raise raw.fail("bad-retries", f"--retries must be a whole number, not '{text}'", "such as 3", span)
     if int(text) < 0:
-        raise raw.fail("bad-retries", f"--retries cannot be negative ({int(text)})", span=span)
+        raise raw.fail(
+            "bad-retries", f"--retries cannot be negative ({int(text)})", "such as 3; 0 means the default", span
+        )
     return int(text)

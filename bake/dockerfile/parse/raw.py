@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from bake.dockerfile.flags import Flag, FlagError, Flags, Kind, read_flags
+from bake.dockerfile.forms import FORMS
 from bake.dockerfile.instructions import Command, Heredoc
 from bake.dockerfile.jsonform import NotStrings, read_json
 from bake.dockerfile.lines import Logical
@@ -92,12 +93,13 @@ class Raw:
         return self.text
 
     def none(self) -> InputError:
-        return self.fail("missing-argument", f"{self.keyword} requires at least one argument")
+        return self.fail("missing-argument", f"{self.keyword} requires at least one argument", FORMS.get(self.keyword))
 
     def single(self) -> str:
         """The whole text as one value."""
         if not self.text:
-            raise self.fail("missing-argument", f"{self.keyword} requires exactly one argument")
+            message = f"{self.keyword} requires exactly one argument"
+            raise self.fail("missing-argument", message, FORMS.get(self.keyword))
         return self.text
 
     def quoted_words(self) -> list[str]:

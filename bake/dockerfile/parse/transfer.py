@@ -21,7 +21,9 @@ def parse_copy(raw: Raw) -> Copy:
             "variable expansion is not supported for --from, define a new stage with FROM using ARG from global scope "
             "as a workaround"
         )
-        raise raw.fail("from-variable", message, span=raw.flag_span(flags.all("from")[0]))
+        raise raw.fail(
+            "from-variable", message, "FROM $IMAGE AS name, then --from=name", raw.flag_span(flags.all("from")[0])
+        )
     return Copy(**_common(raw, flags), from_=flags.text("from"), parents=flags.bool("parents") or False)
 
 

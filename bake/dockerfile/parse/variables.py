@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bake.dockerfile.forms import FORMS
 from bake.dockerfile.instructions import Arg, Env, Label
 from bake.dockerfile.parse.raw import BLANKS, Raw
 
@@ -32,7 +33,7 @@ def _pairs(raw: Raw) -> tuple[tuple[tuple[str, str], ...], bool]:
             message = f'Syntax error - can\'t find = in "{word}". Must be of the form: name=value'
             raise raw.fail("bad-pair", message, "quote values that hold blanks", raw.last(word))
         if not name:
-            raise raw.fail("bad-pair", f"{raw.keyword} names can not be blank", span=raw.at(word))
+            raise raw.fail("bad-pair", f"{raw.keyword} names can not be blank", FORMS[raw.keyword], raw.at(word))
         found.append((name, rest))
     return tuple(found), False
 
@@ -43,6 +44,6 @@ def parse_arg(raw: Raw) -> Arg:
     for word in raw.quoted_words():
         name, equals, value = word.partition("=")
         if not name:
-            raise raw.fail("bad-pair", "ARG names can not be blank", span=raw.at(word))
+            raise raw.fail("bad-pair", "ARG names can not be blank", FORMS["ARG"], raw.at(word))
         found.append((name, value if equals else None))
     return Arg(span=raw.span, text=raw.text, pairs=tuple(found))

@@ -13,6 +13,7 @@ from bake.plan.select import check_patterns
 from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
 from bake.words import WordError, expand_heredoc
 
+_CHECKSUM = "ADD --checksum=sha256:… URL DESTINATION, one source at a time"
 _GIT = re.compile(r"^(?:git@[^:/]+:.+|ssh://.+|git://.+|https?://[^?#]+\.git(?:[#?].*)?)$")
 
 
@@ -48,9 +49,11 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
     checksum = stage.word(instruction.checksum, span) if instruction.checksum else ""
     remote = [text for text in texts if _is_remote(text)]
     if checksum and len(texts) != 1:
-        raise InputError(Diagnostic("bad-checksum", "checksum can't be specified for multiple sources", span))
+        raise InputError(
+            Diagnostic("bad-checksum", "checksum can't be specified for multiple sources", span, _CHECKSUM)
+        )
     if checksum and not remote:
-        raise InputError(Diagnostic("bad-checksum", "checksum requires HTTP(S) or Git sources", span))
+        raise InputError(Diagnostic("bad-checksum", "checksum requires HTTP(S) or Git sources", span, _CHECKSUM))
     sources: list[tuple[str, StepId | None]] = []
     for text in texts:
         if not _is_remote(text):

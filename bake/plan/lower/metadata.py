@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from bake.dockerfile import instructions as df
+from bake.dockerfile.forms import FORMS, place_of
 from bake.dockerfile.ports import expand_ports
 from bake.dockerfile.signals import parse_signal
 from bake.errors import Diagnostic, InputError
@@ -71,7 +72,9 @@ def lower_expose(stage: StageBuilder, instruction: df.Expose) -> None:
     try:
         ports = expand_ports(words)
     except ValueError as error:
-        raise InputError(Diagnostic("bad-port", str(error), instruction.span)) from None
+        bad = next((port for port in instruction.ports if port in str(error)), "")
+        place = place_of(instruction.span, bad)
+        raise InputError(Diagnostic("bad-port", str(error), place, FORMS["EXPOSE"])) from None
     stage.set(exposed_ports={**(stage.config.exposed_ports or {}), **{port: {} for port in ports}})
     stage.note("EXPOSE " + golang.plain_list(ports))
 

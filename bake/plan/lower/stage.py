@@ -7,6 +7,7 @@ from typing import Protocol
 
 import msgspec
 
+from bake.dockerfile.forms import place_of, word_hint
 from bake.dockerfile.instructions import Instruction
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.model import History, ImageConfig, RunConfig
@@ -154,7 +155,8 @@ class StageBuilder:
 
 
 def _failed(text: str, error: WordError, span: Span) -> InputError:
-    return InputError(Diagnostic("bad-substitution", f'failed to process "{text}": {error}', span))
+    message = f'failed to process "{text}": {error}'
+    return InputError(Diagnostic("bad-substitution", message, place_of(span, text), word_hint(message)))
 
 
 def env_of(config: RunConfig) -> dict[str, str]:

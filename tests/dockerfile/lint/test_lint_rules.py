@@ -185,6 +185,48 @@ FINDS = [
         "Packages are installed again whenever any file of the context changes, by the RUN in line 3",
     ),
     (
+        "BrokenJSONForm",
+        "FROM scratch\nCMD ['a', 'b']",
+        "['a', 'b']",
+        "CMD is run by a shell as it stands, since this is no JSON list",
+    ),
+    (
+        "BrokenJSONForm",
+        'FROM scratch\nENTRYPOINT ["a" "b"]',
+        '["a" "b"]',
+        "ENTRYPOINT is run by a shell as it stands, since this is no JSON list",
+    ),
+    (
+        "BrokenJSONForm",
+        'FROM scratch\nCOPY ["a", "b",] ',
+        '["a", "b",]',
+        "COPY is a list of words, since this is no JSON list",
+    ),
+    (
+        "BrokenJSONForm",
+        "FROM scratch\nRUN ['/x', 'y']",
+        "['/x', 'y']",
+        "RUN is run by a shell as it stands, since this is no JSON list",
+    ),
+    (
+        "StageNameTypo",
+        "FROM scratch AS build\nFROM scratch\nCOPY --from=biuld /a /b",
+        "biuld",
+        "'biuld' is no stage, so it is pulled as an image (did you mean build?)",
+    ),
+    (
+        "StageNameTypo",
+        "FROM scratch AS base\nFROM bsae",
+        "bsae",
+        "'bsae' is no stage, so it is pulled as an image (did you mean base?)",
+    ),
+    (
+        "StageNameTypo",
+        'FROM scratch AS tools\nFROM scratch\nRUN --mount=from=tolos,target=/t ["/t/x"]',
+        "tolos",
+        "'tolos' is no stage, so it is pulled as an image (did you mean tools?)",
+    ),
+    (
         "ExposeInvalidFormat",
         "FROM scratch\nEXPOSE 90 127.0.0.1:80:80",
         "127.0.0.1:80:80",
@@ -237,6 +279,10 @@ QUIET = [
     ("CopyBeforeInstall", "FROM debian\nCOPY . .\nRUN apt-get install -y /tmp/x && echo install"),
     ("CopyBeforeInstall", "FROM debian AS a\nCOPY . .\nFROM debian\nRUN apt-get update && apt-get install -y curl"),
     ("UnusedStage", "FROM scratch AS a\nFROM scratch"),
+    ("BrokenJSONForm", 'FROM scratch\nCMD ["a", "b"]\nRUN [ "$a" = b ]\nRUN [ -f /x ] || exit 1'),
+    ("BrokenJSONForm", "FROM scratch\nRUN ['$a' ]\nCMD [ -f /x ]\nCOPY [a] /b"),
+    ("StageNameTypo", "FROM scratch AS build\nFROM build\nCOPY --from=Build /a /b\nCOPY --from=0 /a /b"),
+    ("StageNameTypo", "FROM scratch AS debian\nFROM debian:12\nFROM localhost:5000/debain\nFROM quite-another"),
 ]
 
 
@@ -251,7 +297,9 @@ PLATFORMS = Outside(predefined={"TARGETARCH": "amd64", "TARGETPLATFORM": "linux/
 def test_every_rule_of_the_peer_is_there_and_tested() -> None:
     known = {rule for rule, *_ in FINDS} | {rule for rule, _ in QUIET} | {"InvalidBaseImagePlatform"}
     assert known == set(RULES)
-    assert len(RULES) == 22 + 2  # UnusedStage and CopyBeforeInstall are our own
+    assert sum(not rule.own for rule in RULES.values()) == 22
+    own = {name for name, rule in RULES.items() if rule.own}
+    assert own == {"UnusedStage", "CopyBeforeInstall", "BrokenJSONForm", "StageNameTypo"}
 
 
 @pytest.mark.parametrize(
