@@ -14,6 +14,7 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
+from bake.app.attesting import attest_of
 from bake.app.commanded import taken_stdout
 from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
@@ -41,6 +42,7 @@ from bake.events import (
     TargetReport,
     TargetStatus,
 )
+from bake.image.attest.invocation import Invocation, invocation_of
 from bake.image.form import Compression
 from bake.plan.outcome import Image, Plan
 from bake.plan.step import StepId
@@ -134,6 +136,7 @@ class _Run:
     cancelled: bool = True
     started: float = field(default_factory=monotonic)
     walk: Walk | None = None
+    _invocations: dict[tuple[str, str], Invocation] = field(default_factory=dict)
 
     async def go(self) -> None:
         plan = self.planned.plan
@@ -176,7 +179,7 @@ class _Run:
             self._finish_targets(solution, delivery)
 
     def _delivery(self) -> Delivery:
-        return delivery_of(self.session, self.emit)
+        return delivery_of(self.session, self.emit, self._invoked)
 
     def _make_walk(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs, store: Store) -> Walk:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
@@ -236,9 +239,26 @@ class _Run:
             )
             self.emit(TargetFinished(name=name, target=report))
 
+    def _attests(self, target: str) -> bool:
+        return bool(attest_of(self.planned.plan.targets[target]).provenance)
+
+    def _invoked(self, target: str, platform: str) -> Invocation:
+        """How an image is made; the commit is asked for only when a statement tells it."""
+        if (target, platform) not in self._invocations:
+            from bake.gather.repository import git_facts
+
+            plan, facts = self.planned.plan, self.planned.facts
+            image = next(each for each in plan.image_of(target) if str(each.platform) == platform)
+            source = git_facts(plan.targets[target].root).get("sha", "")
+            self._invocations[target, platform] = invocation_of(plan, facts, image, source)
+        return self._invocations[target, platform]
+
     def _record(self, plan: Plan, image: Image) -> Built | None:
         made = self.walk.made(image) if self.walk is not None else None
-        return built(image, made.layers, made.final, plan.targets[image.target].tags) if made is not None else None
+        if made is None:
+            return None
+        how = self._invoked(image.target, str(image.platform)) if self._attests(image.target) else None
+        return built(image, made.layers, made.final, plan.targets[image.target].tags, how)
 
     def _save(self, record: Built) -> bool:
         """Keeps a result; whether it is the one that was there."""

@@ -10,15 +10,24 @@ from collections.abc import Mapping
 from bake.app.options import Options
 from bake.errors import Diagnostic, InputError, Source
 from bake.spec.entries import Entry, read_entry
-from bake.spec.entry_tables import OUTPUT
+from bake.spec.entry_tables import ATTEST, OUTPUT
 from bake.spec.values import Refused
 
 
 def overrides(options: Options) -> tuple[str, ...]:
-    """`--set` forms of `-o`. Paths count from the working directory. Raises InputError."""
+    """`--set` forms of `-o`, `--provenance`, `--sbom`. Paths count from the working directory. Raises InputError."""
     tables = [_read("--output", OUTPUT, text) for text in options.outputs]
     placed = [_placed(table, os.path.abspath(options.directory)) for table in tables]
-    return (f"*.output=[{', '.join(map(_toml, placed))}]",) if placed else ()
+    outputs = (f"*.output=[{', '.join(map(_toml, placed))}]",) if placed else ()
+    stated = (("provenance", options.provenance), ("sbom", options.sbom))
+    return (*outputs, *(_statement(kind, text) for kind, text in stated if text is not None))
+
+
+def _statement(kind: str, text: str) -> str:
+    """`true` and `false` as the peer reads them, else options in comma form."""
+    known = {"true": "", "1": "", "false": ",disabled=true", "0": ",disabled=true"}
+    table = _read(f"--{kind}", ATTEST, f"type={kind}{known.get(text.lower(), f',{text}')}")
+    return f"*.attest+=[{_toml(table)}]"
 
 
 def taken_stdout(options: Options) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from bake.app.attesting import Attestor, Invoked
 from bake.app.delivery import Delivery
 from bake.app.documents import Delivered, Documents
 from bake.app.jobs import Job
@@ -11,9 +12,10 @@ from bake.app.session import Session
 from bake.events import Event
 
 
-def delivery_of(session: Session, emit: Callable[[Event], None]) -> Delivery:
-    """A delivery of what `session` builds."""
-    documents = Documents(session.store, session.engine, session.fetcher)
+def delivery_of(session: Session, emit: Callable[[Event], None], invoked: Invoked) -> Delivery:
+    """A delivery of what `session` builds; `invoked` tells how a target was made."""
+    attestor = Attestor(session.store, session.engine, session.engine, invoked)
+    documents = Documents(session.store, session.engine, session.fetcher, attestor)
 
     async def put(job: Job, made: Delivered) -> None:
         if job.unpack:

@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bake.app.archives import Archives
+from bake.app.attesting import Attestor
 from bake.app.jobs import Job
 from bake.errors import Diagnostic, HostError
 from bake.image.annotations import select
 from bake.image.assemble import Assembled, assemble
+from bake.image.attest.statement import Attached, Statement, attach
 from bake.image.form import Form
 from bake.image.index import index_of
 from bake.oci.model import Descriptor
@@ -27,6 +29,8 @@ class Delivered:
     root: Descriptor
     data: bytes = field(repr=False)
     finals: tuple[StateId, ...] = ()
+    statements: tuple[tuple[Statement, ...], ...] = ()
+    attached: tuple[Attached, ...] = ()
 
     @property
     def platforms(self) -> Mapping[str, str]:
@@ -36,7 +40,8 @@ class Delivered:
     @property
     def manifests(self) -> tuple[tuple[bytes, str], ...]:
         """(bytes, media type) of every manifest; the root is among them when there is no index."""
-        return tuple((made.manifest, made.descriptor.media_type) for made in self.images)
+        images = ((made.manifest, made.descriptor.media_type) for made in self.images)
+        return (*images, *((each.manifest, each.descriptor.media_type) for each in self.attached))
 
     @property
     def size(self) -> int:
@@ -45,21 +50,24 @@ class Delivered:
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
-        """Layers and configs, each once."""
-        return tuple(dict.fromkeys(b for made in self.images for b in (*made.layers, made.config_descriptor)))
+        """Layers, configs and statements, each once."""
+        images = [blob for made in self.images for blob in (*made.layers, made.config_descriptor)]
+        return tuple(dict.fromkeys((*images, *(blob for each in self.attached for blob, _ in each.blobs))))
 
 
-def _root(form: Form, images: Sequence[Assembled]) -> tuple[Descriptor, bytes]:
+def _root(form: Form, images: Sequence[Assembled], attached: Sequence[Attached]) -> tuple[Descriptor, bytes]:
     """What a tag points at."""
     own, outer = (select(form.annotations, level) for level in ("index", "index-descriptor"))
-    return index_of(images, docker=form.docker, annotations=own, of_descriptor=outer)
+    statements = [each.descriptor for each in attached]
+    return index_of(images, statements, docker=form.docker, annotations=own, of_descriptor=outer)
 
 
 class Documents:
     """Makes them, keeps them in the store, and finds the content of what they name."""
 
-    def __init__(self, store: Store, engine: Engine, fetch: Fetch) -> None:
+    def __init__(self, store: Store, engine: Engine, fetch: Fetch, attestor: Attestor) -> None:
         self._store = store
+        self._attestor = attestor
         self._fetch = fetch
         self._states: dict[str, StateId] = {}
         self.archives = Archives(store, engine)
@@ -67,13 +75,22 @@ class Documents:
     async def make(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> Delivered:
         """(image, its layers' states) a platform → documents, which are in the store then. Archives what is missing."""
         assembled = [await self._assembled(job.form, image, states) for image, states in images]
-        root, data = _root(job.form, assembled)
+        finals = tuple(states[-1] if states else SCRATCH for _, states in images)
+        rows = zip(assembled, finals, strict=True) if job.attest else ()
+        statements = [await self._attestor.statements(job.attest, made, final, job.names) for made, final in rows]
+        attached = tuple(
+            attach(made.descriptor, found, job.names, made.image.platform, artifact=job.form.artifacts)
+            for made, found in zip(assembled, statements, strict=False)
+        )
+        root, data = _root(job.form, assembled, attached)
+        for each in attached:
+            for blob in (each.manifest, *(data for _, data in each.blobs)):
+                self._store.blobs.put(blob)
         for made in assembled:
             self._store.blobs.put(made.config)
             self._store.blobs.put(made.manifest)
         self._store.blobs.put(data)
-        finals = tuple(states[-1] if states else SCRATCH for _, states in images)
-        return Delivered(tuple(assembled), root, data, finals)
+        return Delivered(tuple(assembled), root, data, finals, tuple(map(tuple, statements)), attached)
 
     async def _assembled(self, form: Form, image: Image, states: tuple[StateId, ...]) -> Assembled:
         infos = {}

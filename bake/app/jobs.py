@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
+from bake.app.attesting import NOTHING, Attest, attest_of
 from bake.app.outputs import FileOutput, Load, Outlet, annotations_of, checked, outlet
 from bake.errors import Diagnostic, InputError
 from bake.image.form import Form
@@ -33,6 +35,7 @@ class Job:
     rule: Rule = "always"
     immutable: tuple[str, ...] = ()
     """Patterns of tags that must not move."""
+    attest: Attest = NOTHING
 
     @property
     def pushes(self) -> bool:
@@ -48,10 +51,11 @@ def jobs_of(target: Target, push: bool, load: bool = False) -> tuple[Job, ...]:
     outlets = _pushed(target, outlets, push)
     if load and not any(each.load for each in outlets):
         outlets.append(Outlet(Form(), _tags(target), load=Load()))
+    attest = attest_of(target)
     jobs: dict[tuple[Form, tuple[Reference, ...]], Job] = {}
     for each in outlets:
         key = each.form, each.names
-        job = jobs.get(key, _job(target, each))
+        job = jobs.get(key, replace(_job(target, each), attest=attest))
         jobs[key] = _with(job, each)
     wanted = [job for job in jobs.values() if job.pushes or job.files or job.loads or job.unpack]
     return tuple(sorted(wanted, key=lambda job: not job.pushes))
@@ -94,9 +98,11 @@ def _tags(target: Target) -> tuple[Reference, ...]:
 def output_findings(target: Target) -> list[Diagnostic]:
     """What is wrong with the outputs of a target, for `bake check`."""
     found: list[Diagnostic] = []
-    for number in range(len(target.output)):
+    checks: list[Callable[[], object]] = [partial(outlet, target, number) for number in range(len(target.output))]
+    checks.append(partial(attest_of, target))
+    for check in checks:
         try:
-            outlet(target, number)
+            check()
         except InputError as error:
             found += (diagnostic for diagnostic in error.diagnostics if diagnostic not in found)
     return found

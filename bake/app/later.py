@@ -10,7 +10,6 @@ from bake.spec.target import Target
 
 _REFUSED = {
     "cache_to": "bake writes caches of type registry, local and inline",
-    "attest": "attestations come with a later version",
 }
 _SAID = {
     "cache_from": "bake reads caches of type registry and local; the others are left out",
@@ -45,8 +44,6 @@ def refuse_keys(targets: Iterable[Target]) -> list[Diagnostic]:
 
 def _asks(target: Target, key: str) -> bool:
     value = getattr(target, key)
-    if key == "attest":
-        return any(str(row.get("disabled", "false")).lower() != "true" for row in value)
     if key in ("cache_to", "cache_from"):
         return any(row.get("type") not in CACHE_TYPES for row in value)
     return bool(value)

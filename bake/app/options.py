@@ -32,6 +32,9 @@ class Options:
     locked: bool = False
     outputs: tuple[str, ...] = ()
     """`-o`: entries of `output` in comma form, instead of those of the requested targets."""
+    provenance: str | None = None
+    sbom: str | None = None
+    """`--provenance`, `--sbom`: `true`, `false`, or options of an `attest` entry."""
     json: bool = False
     """stdout is for the report."""
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -145,6 +145,8 @@ def _form(target: Target, row: Table, span: Span | None) -> Form:
     )
     if docker and form.compression.kind == "zstd":
         _refuse("bad-output", "Docker's media types have none for zstd layers", span, 'use media-types = "oci"')
+    if docker and attests(target):
+        _refuse("bad-output", "Docker's manifests take no attestations", span, 'use media-types = "oci"')
     if docker and form.artifacts:
         _refuse("bad-output", "`oci-artifact` needs OCI media types", span, 'use media-types = "oci"')
     if docker and any(row.level != "manifest" for row in form.annotations):

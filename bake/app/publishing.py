@@ -15,6 +15,7 @@ from bake.app.results import Built, decode, name_of
 from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
 from bake.events import Event, Metadata, Outcome, RunFinished, RunStarted, TargetFinished, TargetReport, TargetStatus
+from bake.image.attest.invocation import Invocation
 from bake.plan.compile import platforms_of
 from bake.render.report import ReportFold
 from bake.spec.target import Target
@@ -34,7 +35,7 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
         emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
         errors: list[BakeError] = []
-        delivery = delivery_of(session, emit)
+        delivery = delivery_of(session, emit, lambda name, platform: _invocation(records[name], platform))
         try:
             for name, rows in records.items():
                 jobs = [job for job in jobs_of(loaded.targets[name], True) if job.pushes]
@@ -73,6 +74,10 @@ def _records(session: Session, loaded: Loaded, target: Target) -> list[Built]:
 def _never(target: Target) -> Diagnostic:
     message = f"target '{target.name}' is not published: it says push = false"
     return Diagnostic("not-pushed", message, target.span("push"), severity="info")
+
+
+def _invocation(rows: list[Built], platform: str) -> Invocation | None:
+    return next((row.made for row in rows if row.platform == platform), None)
 
 
 def _report(target: Target, delivery: Delivery, failed: bool) -> TargetReport:

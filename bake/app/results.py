@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from bake.image.attest.invocation import Invocation
 from bake.oci.model import History, ImageConfig
 from bake.oci.platform import parse_platform
 from bake.plan.outcome import HistoryLine, Image, LayerRef
@@ -30,6 +31,8 @@ class Built(msgspec.Struct, frozen=True):
     history: tuple[_Line, ...]
     tags: tuple[str, ...] = ()
     epoch: int | None = None
+    made: Invocation | None = None
+    """How it was made, where a statement is to tell it."""
 
     def image(self) -> Image:
         """As a plan's image, whose steps are named by the number of their layer."""
@@ -48,7 +51,9 @@ class Built(msgspec.Struct, frozen=True):
 _VERBATIM = -2
 
 
-def built(image: Image, states: tuple[StateId, ...], state: StateId, tags: tuple[str, ...]) -> Built:
+def built(
+    image: Image, states: tuple[StateId, ...], state: StateId, tags: tuple[str, ...], made: Invocation | None = None
+) -> Built:
     """The record of an image whose layers have these states."""
     numbers = {ref.step: number for number, ref in enumerate(image.layers) if ref.index < 0}
     lines = tuple(
@@ -60,7 +65,7 @@ def built(image: Image, states: tuple[StateId, ...], state: StateId, tags: tuple
         )
         for entry in image.history
     )
-    return Built(image.target, str(image.platform), state, states, image.config, lines, tags, image.epoch)
+    return Built(image.target, str(image.platform), state, states, image.config, lines, tags, image.epoch, made)
 
 
 def encode(record: Built) -> bytes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -18,6 +18,8 @@ from bake.app.session import Session
 from bake.errors import Diagnostic, HostError
 from bake.events import DiagnosticFound, Event
 from bake.export import EXPORTERS, Exported
+from bake.image.attest.provenance import FILE as PROVENANCE
+from bake.image.attest.statement import statement_json, subjects
 from bake.oci.platform import Platform
 from bake.ports import Unload
 from bake.render.diagnostics import info_of
@@ -46,7 +48,8 @@ async def _archive(session: Session, documents: Documents, job: Job, output: Fil
         await _packed(session, job, output, made, dest)
     else:
         paths: dict[str, Path] = {blob.digest: await documents.content(blob) for blob in made.blobs}
-        exported = Exported(made.images, made.root, made.data, paths, tuple(str(name) for name in job.names))
+        beside: dict[str, bytes] = {each.descriptor.digest: each.manifest for each in made.attached}
+        exported = Exported(made.images, made.root, made.data, paths, tuple(str(name) for name in job.names), beside)
         await to_thread.run_sync(EXPORTERS[output.kind], exported, dest, output.tar)
     if output.dest is None:
         await to_thread.run_sync(_to_stdout, dest)
@@ -87,7 +90,18 @@ def _unload(job: Job, output: FileOutput, made: Delivered, dest: Path) -> Unload
     split = output.split if output.split is not None else len(made.images) > 1
     rows = zip(made.images, made.finals, strict=True)
     states = tuple((_directory(i.image.platform) if split else "", state) for i, state in rows)
-    return Unload(states, dest, latest=job.form.latest_file(made.images[0].image))
+    return Unload(states, dest, tuple(_beside(job, made, split)), latest=job.form.latest_file(made.images[0].image))
+
+
+def _beside(job: Job, made: Delivered, split: bool) -> Iterator[tuple[str, bytes]]:
+    """Statements as files beside those of their platform."""
+    for image, statements in zip(made.images, made.statements, strict=False):
+        platform = image.image.platform
+        before = f"{_directory(platform)}/" if split else f"{_directory(platform)}." if len(made.images) > 1 else ""
+        subject = subjects(image.descriptor, job.names, platform)
+        for statement in statements:
+            if not (job.attest.inline_only and statement.file == PROVENANCE):
+                yield before + statement.file, statement_json(statement, subject)
 
 
 def _directory(platform: Platform) -> str:

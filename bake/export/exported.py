@@ -23,12 +23,14 @@ class Exported:
     data: bytes = field(repr=False)
     paths: Mapping[str, Path] = field(repr=False)
     names: tuple[str, ...] = ()
+    beside: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    """Digest → bytes of further manifests that the index names."""
 
     def documents(self) -> dict[str, bytes]:
         """Digest → bytes of manifests and, where there are several, the index."""
         found: dict[str, bytes] = {made.descriptor.digest: made.manifest for made in self.images}
         found[self.root.digest] = self.data
-        return found
+        return {**found, **self.beside}
 
 
 @contextmanager

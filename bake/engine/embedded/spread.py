@@ -57,7 +57,10 @@ class _Target:
                 self._make(below, entry, lambda path=path: view.open(path), whole.directory)  # type: ignore[misc]
 
     def write(self, path: str, data: bytes) -> None:
-        """A file of our own."""
+        """A file of our own. Raises InputError when the image has one there."""
+        if path in self.written:
+            message = f"the image has a file {path}, where a statement about it is to be written"
+            raise InputError(Diagnostic("path-conflict", message, hint="use platform-split = true, or drop `attest`"))
         handle = self._draft(path)
         try:
             write_all(handle, data)
