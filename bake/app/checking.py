@@ -16,11 +16,13 @@ from bake.plan.check import check_targets
 from bake.plan.facts import Facts, Needs
 from bake.plan.step import LocalOp
 from bake.plan.tree import Tree
-from bake.spec.report import Report
+from bake.spec.report import Report, cut
 from bake.spec.resolve import Resolved
 from bake.spec.resolve import check as check_spec
 from bake.spec.target import Target
 from bake.spec.workspace import Spec
+
+_SHOWN_AT_MOST = 1_000
 
 
 def check(options: Options) -> tuple[Diagnostic, ...]:
@@ -31,7 +33,10 @@ def check(options: Options) -> tuple[Diagnostic, ...]:
             _check(session, report)
         except InputError as error:
             report.extend(error.diagnostics)
-    return tuple(report.sorted())
+    found = report.sorted()
+    if len(found) > _SHOWN_AT_MOST:  # errors first: nobody reads so many, and warnings must not hide them
+        found.sort(key=lambda diagnostic: diagnostic.severity != "error")
+    return cut(found, _SHOWN_AT_MOST)
 
 
 def _check(session: Session, report: Report) -> None:

@@ -13,7 +13,7 @@ from bake.errors import Diagnostic, InputError, Source
 from bake.gather.parsed import Parsed
 from bake.gather.spec_files import matches as files_matching
 from bake.gather.spec_files import read_source
-from bake.spec.document import KnownSource
+from bake.spec.document import SIZE_LIMIT, KnownSource
 from bake.spec.request import Request
 from bake.spec.resolve import Resolved, resolve
 from bake.spec.target import Target
@@ -21,6 +21,11 @@ from bake.spec.workspace import FileGlob, Spec
 from bake.spec.workspace import load as load_spec
 
 FILE = "bake.toml"
+_MOST = 4 * SIZE_LIMIT
+"""Characters of all files of a workspace."""
+_TOO_MUCH = Diagnostic(
+    "file-too-large", f"the files of this workspace have more than {_MOST} characters", hint="include fewer"
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +91,7 @@ def read_all(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[S
     texts: dict[str, Source | Diagnostic] = {}
     matches: dict[FileGlob, Sequence[str] | Diagnostic] = {}
     parsed = Parsed(environment, str(path))
+    size = 0
     while True:
         result = load_spec(str(path), texts, matches)
         if isinstance(result, Spec):
@@ -94,7 +100,9 @@ def read_all(path: Path, environment: Mapping[str, str] = os.environ) -> tuple[S
         for query in result.globs:
             matches[query] = _matches(query)
         for name in result.paths:
-            texts[name] = _known(read_source(name, _shown(name, path.parent)), parsed)
+            found = read_source(name, _shown(name, path.parent)) if size <= _MOST else _TOO_MUCH
+            size += len(found.text) if isinstance(found, Source) else 0
+            texts[name] = _known(found, parsed)
 
 
 def _known(source: Source | Diagnostic, parsed: Parsed) -> Source | Diagnostic:

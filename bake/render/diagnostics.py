@@ -10,9 +10,10 @@ error[unknown-key]: unknown key 'contxt'
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
 
-from bake.errors import Diagnostic, Span
+from bake.errors import Diagnostic, Source, Span
 from bake.events import DiagnosticInfo
 from bake.render.sanitize import clean, visible
 from bake.render.style import Style
@@ -97,7 +98,7 @@ def _excerpt(span: Span, severity: str, gutter: str, style: Style) -> Iterator[s
 
 def _shown_lines(span: Span) -> Iterator[tuple[int, str, int, int]]:
     """(number, text, start, end) a line of the span, offsets 0-based; the middle of a long span is left out."""
-    lines = [line.rstrip("\r") for line in span.source.text.split("\n")]  # as spans count them
+    lines = _lines(span.source)
     # A span that ends before the first character of a line does not really reach that line.
     last = span.end_line - 1 if span.end_column == 1 and span.end_line > span.line else span.end_line
     for number in range(span.line, min(last, len(lines)) + 1):
@@ -107,6 +108,12 @@ def _shown_lines(span: Span) -> Iterator[tuple[int, str, int, int]]:
         start = span.column - 1 if number == span.line else len(text) - len(text.lstrip())
         end = span.end_column - 1 if number == span.end_line else len(text.rstrip())
         yield number, text, start, max(end, start + 1 if number == span.line else start)
+
+
+@lru_cache(maxsize=4)
+def _lines(source: Source) -> Sequence[str]:
+    """As spans count them; split once for the many findings of one file."""
+    return [line.rstrip("\r") for line in source.text.split("\n")]
 
 
 def _marked(text: str, start: int, end: int) -> tuple[str, str]:

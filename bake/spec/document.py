@@ -19,6 +19,11 @@ SIZE_LIMIT = 4 * 1024 * 1024
 """Characters of one file: some 20,000 targets. A larger text is refused before it is parsed."""
 
 _WHERE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
+_PARTS = 100
+_LONG_LINE = re.compile(rf"[^\n]{{{2 * _PARTS},}}")
+_LONG_KEY = re.compile(
+    rf"""(?<![A-Za-z0-9_-])(?:(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){{{_PARTS}}}"""
+)
 
 
 class Number(float):
@@ -55,7 +60,13 @@ class Document:
 
     def span(self, path: Path, *, key: bool = False, part: str = "") -> Span:
         """The value at `path` (or its key; or the first `part` of its text); failing that the nearest one around it."""
-        positions = self._positions
+        return self._found(self._positions, path, key, part)
+
+    def early_key_span(self, path: Path) -> Span:
+        """As `span` of a key, without reading the text any further: it may be very long."""
+        return self._found(self.known or find_positions(self.source.text, path), path, True, "")
+
+    def _found(self, positions: Positions, path: Path, key: bool, part: str) -> Span:
         tables = (positions.keys, positions.values) if key else (positions.values, positions.keys)
         while path:
             found = tables[0].get(path) or tables[1].get(path)
@@ -95,6 +106,10 @@ class Place:
         """The key."""
         return self.document.span(self.path, key=True)
 
+    def early_key_span(self) -> Span:
+        """The key, found without reading the rest of the text: for one finding that ends the run."""
+        return self.document.early_key_span(self.path)
+
     def __truediv__(self, part: str | int) -> Place:
         return Place(self.document, (*self.path, part))
 
@@ -106,6 +121,7 @@ def parse_document(source: Source, directory: str) -> Document:
         raise InputError(Diagnostic("file-too-large", message, source.span(0), "split it and `include` the parts"))
     if isinstance(source, KnownSource):
         return Document(source, directory, source.data)
+    _refuse_long_keys(source)
     try:
         data = tomllib.loads(_without_mark(source.text), parse_float=Number)
     except RecursionError:
@@ -114,6 +130,15 @@ def parse_document(source: Source, directory: str) -> Document:
     except ValueError as error:
         raise InputError(_syntax_error(source, str(error))) from None
     return Document(source, directory, data)
+
+
+def _refuse_long_keys(source: Source) -> None:
+    """A key of very many parts takes `tomllib` time that grows with their square."""
+    for line in _LONG_LINE.finditer(source.text):
+        match = _LONG_KEY.search(source.text, line.start(), line.end())
+        if match is not None:
+            message = f"a key has more than {_PARTS} parts"
+            raise InputError(Diagnostic("nested-too-deeply", message, source.span(match.start())))
 
 
 def _without_mark(text: str) -> str:

@@ -109,8 +109,10 @@ class Evaluation:
         """The value; DROPPED when it is to be left out, also because it is wrong."""
         try:
             value = leaf.evaluate(self._lookup_for(leaf), self.secrets)
+            if not leaf.constant:
+                self._names.count(value)
         except InputError as error:
-            self.report.extend(error.diagnostics)
+            self.report.extend(diagnostic.at(leaf.place.span()) for diagnostic in error.diagnostics)
             return DROPPED
         atom = leaf.atom
         if value is DROPPED or not (atom.is_path or atom.entry):

@@ -23,6 +23,9 @@ MERGE_RULES: Mapping[Shape, str] = {
     "table": "merged key by key, the later value wins",
 }
 
+COMBINATION_LIMIT = 20_000
+"""Combinations of one target; more are a mistake, or a case for several files."""
+
 
 @dataclass(frozen=True, slots=True)
 class Key:
@@ -38,6 +41,8 @@ class Key:
     fields: Mapping[str, Atom] = field(default_factory=dict)
     settable: bool = True
     """Whether `--set` may name it."""
+    most: int = 0
+    """Elements that a list may have; 0: any number."""
 
     @property
     def field_name(self) -> str:
@@ -125,9 +130,9 @@ TARGET_KEYS = _table(
     Key("matrix", "table", atoms.AXIS, "Axes; the target stands for one target a combination, in the order written.",
         "buildx bake: matrix", 'matrix = { python = ["3.11", "3.12"] }'),
     Key("include", "list", atoms.VARIANT, "Combinations to add, or (when they exist) to give further keys.", "",
-        'include = [{ python = "3.13", args = { EXTRA = "1" } }]', settable=False),
+        'include = [{ python = "3.13", args = { EXTRA = "1" } }]', settable=False, most=COMBINATION_LIMIT),
     Key("exclude", "list", atoms.POINT, "Combinations to leave out; axes that are not named match all.", "",
-        'exclude = [{ python = "3.12", distro = "slim" }]', settable=False),
+        'exclude = [{ python = "3.12", distro = "slim" }]', settable=False, most=COMBINATION_LIMIT),
     Key("name", "scalar", atoms.NAME, "The name of each combination. Default: the target's name and the axis values, "
         "joined by `-`.", "buildx bake: name", 'name = "main-${python}"', settable=False),
     Key("after", "list", atoms.TARGET, "Targets (or groups) that must be done first, without being used.", "",

@@ -105,6 +105,10 @@ def read_list(key: Key, raw: Any, place: Place, report: Report, name: str) -> tu
         message = f"`{name}` must be a list, each element {key.atom.says}, not {describe(raw)}"
         report.add(Diagnostic("wrong-type", message, place.span(), hint))
         return ()
+    if key.most and len(raw) > key.most:
+        message = f"`{name}` has {len(raw)} entries; more than {key.most} are not read"
+        report.add(Diagnostic("matrix-too-large", message, place.early_key_span()))
+        return ()
     leaves = (
         read_leaf(element, key.atom, place / index, report, f"{name}[{index}]") for index, element in enumerate(raw)
     )

@@ -87,7 +87,7 @@ def texts_in(raw: Any) -> Iterator[str]:
         value = todo.pop()
         if isinstance(value, str):
             yield value
-        elif isinstance(value, list):
+        elif isinstance(value, list | tuple):
             todo += value
         elif isinstance(value, dict):
             todo += value.values()

@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from itertools import product
 from math import prod
 
+from bake.spec.keys import COMBINATION_LIMIT
 from bake.spec.layer import Layer
-
-COMBINATION_LIMIT = 50_000
-"""Combinations of one target; more are a mistake, or a case for several files."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

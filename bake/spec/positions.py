@@ -32,19 +32,29 @@ class Positions:
     """Keys and tables written again (which is not TOML), with the later place."""
 
 
-def find_positions(text: str) -> Positions:
-    """The positions of all keys and values in a valid TOML text; of those before it, should the text end early."""
-    scanner = _Scanner(text)
+class _Met(Exception):
+    """The key that was looked for."""
+
+
+def find_positions(text: str, until: Path | None = None) -> Positions:
+    """The positions of all keys and values in a valid TOML text, up to the key `until`.
+
+    Of those before it, should the text end early.
+    """
+    scanner = _Scanner(text, until)
     try:
         scanner.document()
+    except _Met:
+        pass
     except (RecursionError, AttributeError, IndexError, ValueError):  # nested too deeply, or not TOML after all
         pass
     return scanner.found
 
 
 class _Scanner:
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, until: Path | None = None) -> None:
         self.text = text
+        self.until = until
         self.at = 0
         self.found = Positions()
         self.counts: dict[Path, int] = {}  # elements so far of each array of tables
@@ -80,6 +90,8 @@ class _Scanner:
             match = _KEY.match(self.text, self.at)
             path = (*path, _name(match.group()))  # type: ignore[union-attr]
             first = self.found.keys.setdefault(path, match.span())  # type: ignore[union-attr]
+            if path == self.until:
+                raise _Met
             here = match.span()  # type: ignore[union-attr]
             self.at = match.end()  # type: ignore[union-attr]
             self._skip(_SPACE)

@@ -59,13 +59,17 @@ class Report:
 
     def raise_errors(self) -> None:
         """Raises InputError with all errors, if there is one."""
-        errors = self.errors
-        if len(errors) > _SHOWN_AT_MOST:
-            rest = len(errors) - _SHOWN_AT_MOST
-            more = Diagnostic("more-errors", f"and {rest} more errors", hint="mend the ones above first")
-            errors = (*errors[:_SHOWN_AT_MOST], more)
+        errors = cut(self.errors, _SHOWN_AT_MOST)
         if errors:
             raise InputError(errors)
+
+
+def cut(diagnostics: Sequence[Diagnostic], most: int) -> tuple[Diagnostic, ...]:
+    """The first `most` of them, and one that says how many more there are."""
+    if len(diagnostics) <= most:
+        return tuple(diagnostics)
+    rest = f"and {len(diagnostics) - most} more errors"
+    return (*diagnostics[:most], Diagnostic("more-errors", rest, hint="mend the ones above first"))
 
 
 RELATED = 8

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from bake.errors import Diagnostic, InputError, Source
 from bake.spec.declarations import Variable
 from bake.spec.document import Document, Place
+from bake.spec.leaf import texts_in
 from bake.spec.positions import Positions
 from bake.spec.report import Report, did_you_mean
 from bake.spec.request import GIT_FACTS, Request
@@ -19,6 +20,8 @@ from bake.spec.template import TemplateError, Value
 from bake.spec.workspace import Member, Spec, lineage
 
 _DEPTH_LIMIT = 50
+_TEXT_LIMIT = 32_000_000
+"""Characters that all `${…}` of one run may stand for."""
 _Slot = tuple[Member, str]
 
 
@@ -32,6 +35,7 @@ class Names:
         self._values: dict[_Slot, Value | InputError] = {}
         self._open: list[_Slot] = []
         self._git: Mapping[str, str] | None = None
+        self._text_left = _TEXT_LIMIT
 
     def lookup(self, name: str, part: str, plain: bool, member: Member) -> Value:
         """A variable that `member` sees, `env.NAME` or `git.NAME`."""
@@ -70,6 +74,13 @@ class Names:
         if isinstance(found, InputError):
             raise found
         return found
+
+    def count(self, expanded: object) -> None:
+        """Called for each value that `${…}` made. Raises InputError, without a place, when they are too much text."""
+        self._text_left -= len(expanded) if isinstance(expanded, str) else sum(map(len, texts_in(expanded)))
+        if self._text_left < 0:
+            message = f"what `${{…}}` stand for comes to more than {_TEXT_LIMIT} characters"
+            raise InputError(Diagnostic("too-much-text", message, hint="some variable holds another many times"))
 
     def origin(self, member: Member, name: str) -> str:
         """Where the value comes from: `--var`, `env NAME`, `profile`, `default`, or `` for nowhere."""
@@ -155,8 +166,10 @@ class Names:
         if given is not None or default is None:
             return given, frozenset()
         secrets: set[str] = set()
-        text = default.evaluate(lambda name, part, plain: self.lookup(name, part, plain, member), secrets)
-        return str(text), frozenset(secrets)
+        text = str(default.evaluate(lambda name, part, plain: self.lookup(name, part, plain, member), secrets))
+        if not default.constant:
+            self.count(text)
+        return text, frozenset(secrets)
 
     def _from_environment(self, variable: Variable) -> str | None:
         name = variable.value("env")

@@ -13,6 +13,9 @@ from bake.spec.report import Report
 from bake.spec.scope import Names
 from bake.spec.workspace import Spec
 
+TARGET_LIMIT = 20_000
+"""Of one workspace."""
+
 
 @dataclass(eq=False)
 class Variants:
@@ -26,7 +29,10 @@ class Variants:
 
 
 def expand_all(spec: Spec, nodes: Nodes, names: Names) -> Variants:
-    """Raises nothing: a target that cannot be expanded is kept in `failed`, names that collide in `collisions`."""
+    """A target that cannot be expanded is kept in `failed`, names that collide in `collisions`.
+
+    Raises InputError when there are too many targets.
+    """
     variants = Variants()
     for declared in spec.targets.values():
         report = Report()
@@ -42,6 +48,10 @@ def expand_all(spec: Spec, nodes: Nodes, names: Names) -> Variants:
         variants.by_base[declared.name] = found
         for variant in found:
             _add(spec, variants, variant)
+        if len(variants.by_name) > TARGET_LIMIT:
+            message = f"there are more than {TARGET_LIMIT} targets"
+            span = declared.layer.place.early_key_span()
+            raise InputError(Diagnostic("too-many-targets", message, span, "exclude what nobody needs"))
     return variants
 
 

@@ -18,6 +18,8 @@ from bake.spec.layer import Layer
 from bake.spec.report import Report
 
 _GLOB = frozenset("*?[")
+DEPTH_LIMIT = 50
+"""Files that include one another in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,11 @@ class Member:
     file: SpecFile
     prefix: str = ""
     parent: Member | None = None
+
+    @property
+    def depth(self) -> int:
+        """How many files lie between it and the root, itself counted."""
+        return sum(1 for _ in lineage(self)) - 1
 
     def full(self, name: str) -> str:
         """`DIRECTORY:NAME`, the name that is valid in the whole workspace."""
@@ -136,6 +143,10 @@ def load(
             continue
         if isinstance(text, Diagnostic):
             report.add(text.at(said.span() if said else None))
+            continue
+        if parent is not None and said is not None and parent.depth >= DEPTH_LIMIT:
+            message = f"files include each other more than {DEPTH_LIMIT} deep"
+            report.add(Diagnostic("nested-too-deeply", message, said.span()))
             continue
         directory = dirname(path)
         prefix = relpath(directory, dirname(root))

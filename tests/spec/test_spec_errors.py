@@ -268,7 +268,7 @@ def test_contradicting_parents(refused: Refused) -> None:
     [
         ("#" * (SIZE_LIMIT + 1), "file-too-large"),
         ("a = " + "[" * 3000 + "]" * 3000, "nested-too-deeply"),
-        ("a" + ".a" * 5000 + " = 1", "unknown-key"),
+        ("a" + ".a" * 5000 + " = 1", "nested-too-deeply"),
         ("[target.t]\nmatrix = { a = [%s], b = [%s] }" % ((",".join(map(str, range(400))),) * 2), "matrix-too-large"),
         ("\n".join(f"variable.V{i} = '${{V{i + 1}}}'" for i in range(300)) + "\nvariable.V300 = 1\n"
          "[target.t]\nargs.A = '${V0}'", "nested-too-deeply"),
@@ -278,7 +278,8 @@ def test_contradicting_parents(refused: Refused) -> None:
         ("variable.V0 = 'aaaaaaaaaa'\n" + "\n".join(f"variable.V{i} = '{f'${{V{i - 1}}}' * 9}'" for i in range(1, 20))
          + "\n[target.t]\nargs.A = '${V19}'", "bad-substitution"),
         ("variable.V = '" + "a" * 100000 + "'\n[target.t]\nargs.A = '${V//a/${V}}'", "bad-substitution"),
-        ("[target.t]\nargs.a" + ".a" * 5000 + " = 1", "wrong-type"),
+        ("[target.t]\nargs.a" + ".a" * 90 + " = 1", "wrong-type"),
+        ("[target.t]\nargs.a" + ".a" * 5000 + " = 1", "nested-too-deeply"),
         ("[target.t]\nargs.A = " + "[" * 300 + "]" * 300, "wrong-type"),
         ("[target.t]\noutput = [{ type = 'oci', name" + ".a" * 5000 + " = '${A}' }]", "nested-too-deeply"),
         ("[group]\n" + "\n".join(f"g{i} = ['g{i + 1}']" for i in range(300)) + "\ng300 = []\n[target.t]",

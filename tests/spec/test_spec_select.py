@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from bake.errors import Diagnostic, Source
 from bake.spec.document import Document, Place
+from bake.spec.keys import COMBINATION_LIMIT
 from bake.spec.layer import Layer
-from bake.spec.matrix import COMBINATION_LIMIT, Rule, combine
+from bake.spec.matrix import Rule, combine
 from bake.spec.resolve import Resolved
 
 TEXT = """
