@@ -16,9 +16,9 @@ from tempfile import TemporaryDirectory
 from bake.app.loading import Loaded, find, load, read, read_all, request
 from bake.app.options import Options
 from bake.app.session import Session
-from bake.errors import BakeError, Diagnostic, HostError, InputError
+from bake.errors import BakeError, Diagnostic, InputError
 from bake.gather.changes import Repository
-from bake.gather.scan import read_texts, scan
+from bake.gather.scan import scan
 from bake.plan.affected import Touched, affected_steps, affected_targets
 from bake.plan.compile import compile_plan
 from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs
@@ -130,17 +130,22 @@ async def _affected(
 
 async def _compiled(session: Session, loaded: Loaded, warn: Warn) -> tuple[Plan, dict[str, frozenset[str]]]:
     """The plan, and which texts (Dockerfiles, ignore files) each target was made from."""
+    from bake.app.fetching import RegistryImages
+    from bake.gather.answers import Answers
+
     facts = Facts()
     targets = list(loaded.targets.values())
+    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn)
     while True:
         result = compile_plan(targets, loaded.siblings, facts, session.platform)
         needs = result if isinstance(result, Needs) else result.needs
+        asked = Needs(texts=needs.texts)
         if not needs.texts and not needs.images:
-            break
+            if isinstance(result, Plan):
+                break
+            asked = Needs(urls=needs.urls, gits=needs.gits)  # contexts that hold the Dockerfile
         images = {query: await _image(session, query, warn) for query in needs.images}
-        facts = replace(facts, texts={**facts.texts, **read_texts(needs.texts)}, images={**facts.images, **images})
-    if isinstance(result, Needs):
-        raise HostError(Diagnostic("no-git-source", "contexts from git are not supported yet"))
+        facts = await answers.answer(asked, replace(facts, images={**facts.images, **images}))
     return result, {target.name: _texts(session, loaded, target, facts) for target in targets}
 
 

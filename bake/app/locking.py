@@ -17,6 +17,7 @@ from bake.gather.lock_text import lock_text
 from bake.gather.lockfile import Lock, Name, main_key, read_lock
 from bake.gather.pins import Pins, name_of_git, name_of_image, name_of_url
 from bake.oci.reference import parse_reference
+from bake.plan.bases import LAYOUT
 from bake.plan.compile import compile_plan
 from bake.plan.facts import Facts, ImageFact, Needs
 from bake.plan.outcome import Plan
@@ -119,8 +120,8 @@ def _locked(facts: Facts, kept: Lock, tops: Mapping[str, str]) -> dict[Name, dic
     """An entry for each input that does not name its own digest."""
     found: dict[Name, dict[str, str]] = {}
     for query, fact in facts.images.items():
-        if parse_reference(query.reference).digest:
-            continue
+        if query.reference.startswith(LAYOUT) or parse_reference(query.reference).digest:
+            continue  # a directory of this host is no input from outside
         name = name_of_image(query)
         row = found.setdefault(name, dict(kept.entries.get(name, {"digest": tops.get(name[1], "")})))
         row[query.platform] = fact.digest

@@ -106,9 +106,9 @@ def _add(needs: Needs, use: Use) -> None:
     if isinstance(use, ImageQuery):
         needs.images[use] = None
     elif isinstance(use, HttpOp):
-        needs.urls[use] = None
+        needs.urls[use] = True
     else:
-        needs.gits[use] = None
+        needs.gits[use] = True
 
 
 def _identity(facts: Facts, use: Use) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from bake.errors import Diagnostic, InputError
 from bake.gather.lockfile import Lock, Name
 from bake.oci.reference import parse_reference
+from bake.plan.bases import LAYOUT
 from bake.plan.facts import ImageQuery, Needs
 from bake.plan.step import GitOp, HttpOp
 
@@ -23,7 +24,8 @@ class Pins:
 
     def image(self, query: ImageQuery) -> str:
         """The digest of the manifest for the platform, else of what the tag stood for; "" if nothing is pinned."""
-        entry = self.lock.entries.get(name_of_image(query), {}) if self.lock else {}
+        lock = None if query.reference.startswith(LAYOUT) else self.lock
+        entry = lock.entries.get(name_of_image(query), {}) if lock else {}
         return entry.get(query.platform) or entry.get("digest", "")
 
     def url(self, op: HttpOp) -> str:
@@ -59,13 +61,15 @@ def _refusal(name: Name, pins: Pins) -> Diagnostic:
 
 def names_of(needs: Needs) -> Iterator[Name]:
     """What is asked for that a lock can pin: without what names its own digest, checksum or commit."""
-    yield from (name_of_image(query) for query in needs.images if not parse_reference(query.reference).digest)
+    remote = (query for query in needs.images if not query.reference.startswith(LAYOUT))
+    yield from (name_of_image(query) for query in remote if not parse_reference(query.reference).digest)
     yield from (name_of_git(op) for op in needs.gits if not _is_commit(op.ref))
     yield from (name_of_url(op) for op in needs.urls if not op.checksum)
 
 
 def name_of_image(query: ImageQuery) -> Name:
-    return "image", str(parse_reference(query.reference).with_default_tag())
+    layout = query.reference.startswith(LAYOUT)
+    return "image", query.reference if layout else str(parse_reference(query.reference).with_default_tag())
 
 
 def name_of_url(op: HttpOp) -> Name:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from bake.errors import Diagnostic, InputError, RemoteError, StepError
+from bake.gather.archives import is_archive, newest
 from bake.plan.facts import UrlFact
 from bake.plan.step import HttpOp
 from bake.ports import Store
@@ -31,7 +32,9 @@ class _Known(msgspec.Struct, frozen=True):
     etag: str = ""
 
 
-def url_fact(op: HttpOp, store: Store, warn: Callable[[Diagnostic], None], pinned: str = "") -> UrlFact:
+def url_fact(
+    op: HttpOp, store: Store, warn: Callable[[Diagnostic], None], pinned: str = "", pull: bool = False
+) -> UrlFact:
     """The digest of what the URL serves now; its bytes are in the store then. Blocks.
 
     `pinned`: the digest that bake.lock has for it. Raises RemoteError when it can neither be fetched nor is known,
@@ -40,15 +43,15 @@ def url_fact(op: HttpOp, store: Store, warn: Callable[[Diagnostic], None], pinne
     wanted = op.checksum or pinned
     exact = _known(store, f"{wanted} {op.url}") if wanted else None
     if exact is not None:
-        return UrlFact(exact.digest, exact.size, exact.mtime)
+        return _fact(exact, store)
     known = _known(store, op.url)
     try:
         found = _fetch(op.url, known, store)
     except RemoteError as error:
-        if known is None or wanted:
+        if known is None or wanted or pull:
             raise
         message = f"{op.url} could not be fetched ({error}); what it served last is used"
-        warn(Diagnostic("offline", message, severity="warning"))
+        warn(Diagnostic("offline", message, severity="warning", hint="--pull makes this an error"))
         found = known
     if op.checksum and found.digest != op.checksum:
         message = f"digest mismatch for {op.url}: {found.digest} (expected: {op.checksum})"
@@ -63,7 +66,15 @@ def url_fact(op: HttpOp, store: Store, warn: Callable[[Diagnostic], None], pinne
     if found != known:
         for name in (op.url, f"{found.digest} {op.url}"):
             store.files.remember_fact("url", name, msgspec.msgpack.encode(found))
-    return UrlFact(found.digest, found.size, found.mtime)
+    return _fact(found, store)
+
+
+def _fact(known: _Known, store: Store) -> UrlFact:
+    path = store.blobs.path(known.digest)
+    assert path is not None
+    archive = is_archive(path)
+    time = known.mtime or (newest(path) if archive else 0.0)
+    return UrlFact(known.digest, known.size, known.mtime, archive, time)
 
 
 def _known(store: Store, name: str) -> _Known | None:

@@ -12,17 +12,20 @@ from bake.oci.model import ImageConfig, RunConfig
 from bake.oci.platform import Platform
 from bake.oci.reference import parse_reference
 from bake.plan.facts import ImageFact
+from bake.plan.git_url import is_git_context
 from bake.plan.graph import Graph
 from bake.plan.lower.stage import DEFAULT_PATH, Lowered, env_of
 from bake.plan.outcome import LayerRef
 from bake.plan.step import ImageOp, ScratchOp
 
+LAYOUT = "oci-layout://"
+
 
 @dataclass(frozen=True, slots=True)
 class ContextSpec:
-    """A named context's value, told apart by its form: `target:x`, `docker-image://ref`, a directory."""
+    """A context's value, told apart by its form: `target:x`, `docker-image://ref`, a git or web URL, a directory."""
 
-    kind: Literal["target", "image", "directory", "scratch"]
+    kind: Literal["target", "image", "layout", "git", "http", "directory", "scratch"]
     value: str
 
 
@@ -34,9 +37,15 @@ def parse_context(name: str, value: str, span: Span | None) -> ContextSpec:
         return ContextSpec("scratch", "")
     if value.startswith("docker-image://"):
         return ContextSpec("image", value.removeprefix("docker-image://"))
-    if "://" in value or value.startswith("git@"):
+    if value.startswith(LAYOUT):
+        return ContextSpec("layout", value.removeprefix(LAYOUT))
+    if is_git_context(value):
+        return ContextSpec("git", value)
+    if value.startswith(("http://", "https://")):
+        return ContextSpec("http", value)
+    if "://" in value:
         message = f"unsupported context source {value.partition(':')[0]} for {name}"
-        hint = "directories, target:NAME and docker-image://REFERENCE work here"
+        hint = "a directory, target:NAME, docker-image://REFERENCE, oci-layout://PATH, a git or a web URL"
         raise InputError(Diagnostic("unsupported-context", message, span, hint))
     return ContextSpec("directory", value)
 

@@ -14,10 +14,12 @@ from bake.dockerfile.lint import CHECK_ARG, lint
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform
 from bake.plan.compile import Compiler, Siblings, platforms_of
+from bake.plan.contexts import LocalContext
 from bake.plan.facts import Facts, Needs
 from bake.plan.linting import ignore_patterns, outside_of, reached_stages
 from bake.plan.reads import large_contexts, missing_sources
-from bake.plan.recipe import Open, Recipe
+from bake.plan.recipe import Recipe
+from bake.plan.remote import Open
 from bake.plan.unknown import UnknownImages
 from bake.spec.target import Target
 
@@ -56,7 +58,8 @@ def check_targets(
         return compiler.needs
     found += compiler.warnings
     found += missing_sources(compiler.graph, facts.trees)
-    places = {one.recipe.root: one.target.span("context") for one in built}
+    contexts = ((one.recipe.main, one.target.span("context")) for one in built)
+    places = {context.root: span for context, span in contexts if isinstance(context, LocalContext)}
     found += large_contexts(compiler.graph, facts.trees, places)
     found += _linted(built)
     found += _unused_args(built)

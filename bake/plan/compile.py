@@ -17,7 +17,8 @@ from bake.plan.facts import Facts, Needs
 from bake.plan.graph import Graph
 from bake.plan.lower.stage import Lowered
 from bake.plan.outcome import Image, Plan
-from bake.plan.recipe import Open, Recipe
+from bake.plan.recipe import Recipe
+from bake.plan.remote import Open
 from bake.plan.tests import add_tests
 from bake.spec.target import Target
 

@@ -11,7 +11,7 @@ from bake.errors import Diagnostic, InputError
 from bake.oci.platform import Platform
 from bake.plan.compile import Compiler, Siblings, platforms_of
 from bake.plan.facts import Facts, Needs
-from bake.plan.recipe import Open
+from bake.plan.remote import Open
 from bake.plan.unknown import UnknownImages
 from bake.spec.conflicts import edges as written_edges
 from bake.spec.target import Target

@@ -40,25 +40,35 @@ class ImageFact:
 
 @dataclass(frozen=True, slots=True)
 class UrlFact:
-    """A downloaded URL: `digest` of its bytes (`sha256:…`), `mtime` in unix seconds (0 where the server names none)."""
+    """A downloaded URL: `digest` of its bytes (`sha256:…`), `mtime` in unix seconds (0 where the server names none).
+
+    `archive`: its first bytes are those of a tar archive or of a compressed one; `time`: `mtime`, else the latest of
+    the archive's files.
+    """
 
     digest: str
     size: int
     mtime: float = 0.0
+    archive: bool = False
+    time: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class GitFact:
-    """A checked-out commit: a directory of this host with the tree that was asked for."""
+    """A checked-out commit: a directory of this host with the tree that was asked for, the committer's unix time."""
 
     commit: str
     directory: str
     tree: Tree
+    time: int = 0
 
 
 @dataclass(frozen=True)
 class Facts:
-    """All answers so far. `texts`: absolute path → content, None where there is no such file."""
+    """All answers so far.
+
+    `texts`: absolute path, or digest of an archive in the store + `!/` + path → content, None where there is none.
+    """
 
     texts: Mapping[str, str | None] = field(default_factory=dict)
     images: Mapping[ImageQuery, ImageFact] = field(default_factory=dict)
@@ -69,13 +79,16 @@ class Facts:
 
 @dataclass
 class Needs:
-    """Open questions, in the order met. `trees` says which of a context's files are read, so only those are hashed."""
+    """Open questions, in the order met. `trees` says which of a context's files are read, so only those are hashed.
+
+    `urls` and `gits` say whether what is known from before must not serve (`--pull`).
+    """
 
     texts: dict[str, None] = field(default_factory=dict)
     images: dict[ImageQuery, None] = field(default_factory=dict)
     trees: dict[LocalOp, dict[CopyAction, None]] = field(default_factory=dict)
-    urls: dict[HttpOp, None] = field(default_factory=dict)
-    gits: dict[GitOp, None] = field(default_factory=dict)
+    urls: dict[HttpOp, bool] = field(default_factory=dict)
+    gits: dict[GitOp, bool] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any((self.texts, self.images, self.trees, self.urls, self.gits))

@@ -52,7 +52,7 @@ def reached_stages(recipe: Recipe) -> frozenset[int]:
 def ignore_patterns(recipe: Recipe) -> tuple[str, ...]:
     """Patterns of the main context's ignore file; none where that context is no directory."""
     try:
-        step = recipe.context(recipe.dockerfile.stages[0].span)
+        step = recipe.context()
     except InputError:
         return ()
     op = recipe.graph.steps[step].op

@@ -4,40 +4,35 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
-from functools import lru_cache
-from posixpath import relpath
 from typing import TYPE_CHECKING
 
 from bake.dockerfile.directives import SYNTAX_ARG
 from bake.dockerfile.forms import place_of, word_hint
-from bake.dockerfile.frontend import check_frontend
-from bake.dockerfile.ignore import parse_patterns
 from bake.dockerfile.instructions import Dockerfile, Stage
-from bake.dockerfile.parse import parse, parse_instruction
-from bake.errors import Diagnostic, InputError, Source, Span
+from bake.dockerfile.parse import parse_instruction
+from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform, parse_platform
 from bake.oci.reference import parse_reference
 from bake.plan import epoch
-from bake.plan.bases import context_name, from_image, parse_context, scratch
-from bake.plan.facts import ImageQuery, join
+from bake.plan.bases import LAYOUT, ContextSpec, context_name, from_image, parse_context, scratch
+from bake.plan.contexts import main_context, named_directory
+from bake.plan.dockerfiles import read_dockerfile
+from bake.plan.facts import ImageQuery
+from bake.plan.layouts import parse_layout
 from bake.plan.lower import lower
 from bake.plan.lower.stage import Lowered, StageBuilder
+from bake.plan.outcome import HistoryLine, LayerRef
+from bake.plan.remote import FILE, Open, RemoteContext, git_of
 from bake.plan.stages import find_target, reachable, source_stage, stage_named
-from bake.plan.step import Ambient, CopyAction, GitOp, HttpOp, LocalOp, StepId
+from bake.plan.step import Ambient, CopyAction, CopyOp, GitOp, HttpOp, LocalOp, ScratchOp, StepId
 from bake.spec.target import Target
 from bake.words import WordError, expand
 
 if TYPE_CHECKING:
     from bake.plan.compile import Compiler
 
-_HEAD = 2000
-"""Characters of a Dockerfile; directives are its first lines."""
 _DEFAULT = "give its ARG, above the first FROM, a default, or a value in `args` of the target"
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
-
-
-class Open(Exception):
-    """Lowering stopped at a question of `Needs` that has no answer yet."""
 
 
 class Recipe:
@@ -49,12 +44,14 @@ class Recipe:
         self.target = target
         self.platform = platform
         self.build_args = {**compiler.args, **target.args}
-        self.root = join(target.root, target.context)
+        self.pull = target.pull or compiler.pull
+        keep = self.build_args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR", "") not in ("", "0", "false")
+        self.main = main_context(compiler, target, self.pull, keep)
         self.contexts = {
             context_name(name): parse_context(name, value, target.span(f"contexts.{name}"))
             for name, value in target.contexts.items()
         }
-        self.dockerfile = self._dockerfile()
+        self.dockerfile = read_dockerfile(target, self.main, self.build_args.get(SYNTAX_ARG))
         self.escape = self.dockerfile.escape
         self.ambient = _ambient(self.dockerfile, target)
         self.global_scope = self._global_scope()
@@ -95,7 +92,7 @@ class Recipe:
     def _lower(self, stage: Stage) -> Lowered:
         replaced = self.contexts.get(context_name(stage.name)) if stage.name else None
         if replaced is not None:
-            return self._named(stage.name, self.platform, stage.span)
+            return self._as_state(self._named(stage.name, self.platform, stage.span))
         base = self._base(stage)
         builder = StageBuilder(self, base, stage.index, stage.name, self._uncached(stage))
         triggers = base.onbuild
@@ -126,7 +123,18 @@ class Recipe:
             return self.stage(earlier)
         if name == "scratch":
             return scratch(self.graph, platform)
-        return self._named(name, platform, stage.span)
+        return self._as_state(self._named(name, platform, stage.span))
+
+    def _as_state(self, given: Lowered) -> Lowered:
+        """FROM a directory, a git tree or a file: all of it is the first layer."""
+        source = self.graph.steps[given.step].op
+        if not isinstance(source, LocalOp | GitOp | HttpOp):
+            return given
+        action = CopyAction(1, "/", "/")
+        self.reads(given.step, action)
+        step = self.graph.add(CopyOp((action,)), (self.graph.add(ScratchOp()), given.step))
+        line = HistoryLine("COPY / / # buildkit", step, "buildkit.exporter.image.v0")
+        return replace(given, step=step, layers=(LayerRef(step),), history=(line,))
 
     def _named(self, name: str, platform: Platform, span: Span) -> Lowered:
         """A named context, a sibling's tag, or an image of a registry."""
@@ -139,10 +147,10 @@ class Recipe:
                     return scratch(self.graph, platform)
                 case "image":
                     return self._image(spec.value, platform, span)
-                case "directory":
-                    empty = scratch(self.graph, platform)
-                    step = self._directory(spec.value)
-                    return Lowered(step, platform, empty.config, empty.env, {}, {}, (), ())
+                case "layout":
+                    return self._layout(spec.value, platform, span)
+                case "directory" | "git" | "http":
+                    return replace(scratch(self.graph, platform), step=self._tree(spec, span))
         try:
             reference = parse_reference(name).with_default_tag()
         except ValueError as error:
@@ -153,14 +161,29 @@ class Recipe:
             return self.compiler.sibling(self.target, owner, platform)
         return self._image(str(reference), platform, span)
 
+    def _tree(self, spec: ContextSpec, span: Span) -> StepId:
+        """A named context that is no image."""
+        if spec.kind == "directory":
+            return named_directory(self.compiler, self.target, spec.value)
+        return self.graph.add(git_of(spec, span) if spec.kind == "git" else HttpOp(spec.value, FILE))
+
+    def _layout(self, value: str, platform: Platform, span: Span) -> Lowered:
+        try:
+            layout = parse_layout(value, self.target.root)
+        except ValueError as error:
+            raise InputError(Diagnostic("bad-reference", f"{LAYOUT}{value}: {error}", span)) from None
+        return self._image_of(layout.reference, layout.question, platform, span)
+
     def _image(self, name: str, platform: Platform, span: Span) -> Lowered:
         try:
             reference = str(parse_reference(name).with_default_tag())
         except ValueError as error:
             raise InputError(Diagnostic("bad-reference", str(error), *self._written(name, span))) from None
+        return self._image_of(reference, reference, platform, place_of(span, name))
+
+    def _image_of(self, reference: str, question: str, platform: Platform, place: Span) -> Lowered:
         names = tuple(stage.name for stage in self.dockerfile.stages if stage.name)
-        place = place_of(span, name)
-        query = ImageQuery(reference, str(platform), self.target.pull or self.compiler.pull, place, names)
+        query = ImageQuery(question, str(platform), self.pull, place, names)
         fact = self.compiler.facts.images.get(query)
         if fact is None:
             self.compiler.needs.images.setdefault(query)
@@ -187,12 +210,8 @@ class Recipe:
 
     # What instructions ask for (lower.stage.World)
 
-    def context(self, span: Span) -> StepId:
-        place = self.target.span("context") or span
-        if parse_context("context", self.target.context, place).kind != "directory":
-            message = f"unsupported build context '{self.target.context}'"
-            raise InputError(Diagnostic("unsupported-context", message, place, "a directory works here"))
-        return self.graph.add(LocalOp(self.root, self._patterns(self._ignore_paths())))
+    def context(self) -> StepId:
+        return self.main.step()
 
     def source(self, name: str, stage: StageBuilder, span: Span, numeric: bool) -> StepId:
         if "$" in name:
@@ -211,68 +230,9 @@ class Recipe:
             case LocalOp() as op if op not in self.compiler.facts.trees:
                 self.compiler.needs.trees.setdefault(op, {})[action] = None
             case HttpOp() as op if op not in self.compiler.facts.urls:
-                self.compiler.needs.urls[op] = None
+                self.compiler.needs.urls[op] = self.compiler.needs.urls.get(op, False) or self.pull
             case GitOp() as op if op not in self.compiler.facts.gits:
-                self.compiler.needs.gits[op] = None
-
-    # Files of the context directory
-
-    def _directory(self, path: str) -> StepId:
-        root = join(self.target.root, path)
-        return self.graph.add(LocalOp(root, self._patterns([f"{root}/.dockerignore"])))
-
-    def _ignore_paths(self) -> list[str]:
-        """Candidates, the best first (dockerfile.md §12)."""
-        own = [] if self.target.dockerfile_inline is not None else [f"{self._dockerfile_path()}.dockerignore"]
-        return [*own, f"{self.root}/.dockerignore"]
-
-    def _patterns(self, candidates: list[str]) -> tuple[str, ...]:
-        texts = [(path, self._text(path)) for path in candidates]
-        for path, text in texts:
-            if text is not None:
-                return _patterns(self._shown(path), text)
-        return ()
-
-    def _text(self, path: str) -> str | None:
-        texts = self.compiler.facts.texts
-        if path not in texts:
-            self.compiler.needs.texts[path] = None
-            raise Open
-        return texts[path]
-
-    def _dockerfile_path(self) -> str:
-        return join(self.root, self.target.dockerfile)
-
-    def _dockerfile(self) -> Dockerfile:
-        inline = self.target.dockerfile_inline
-        if inline is not None:
-            return self._parsed(f"{self.target.name}:dockerfile-inline", inline)
-        path = self._dockerfile_path()
-        for candidate in self._ignore_paths():
-            if candidate not in self.compiler.facts.texts:
-                self.compiler.needs.texts[candidate] = None
-        text = self._text(path)
-        if text is None and path.endswith("/Dockerfile"):
-            path = path[: -len("Dockerfile")] + "dockerfile"
-            text = self._text(path)
-        if text is None:
-            shown = self._shown(self._dockerfile_path())
-            message = f"target '{self.target.name}': there is no {shown}"
-            hint = "set `dockerfile`, `context` or `dockerfile-inline`"
-            span = self.target.span("dockerfile") or self.target.span("")
-            raise InputError(Diagnostic("no-dockerfile", message, span, hint))
-        return self._parsed(self._shown(path), text)
-
-    def _parsed(self, name: str, text: str) -> Dockerfile:
-        syntax = self.build_args.get(SYNTAX_ARG)
-        if syntax or "syntax" in text[:_HEAD].lower():
-            check_frontend(Source(name, text), syntax, self.target.span(f"args.{SYNTAX_ARG}"))
-        return _parsed(name, text)
-
-    def _shown(self, path: str) -> str:
-        """From the workspace's directory: the name of an included file's target tells where that file is."""
-        shown = join(self.target.name.rpartition(":")[0], relpath(path, self.target.root))
-        return path if shown.startswith("../..") else shown
+                self.compiler.needs.gits[op] = self.compiler.needs.gits.get(op, False) or self.pull
 
     # Global ARGs (dockerfile.md §5)
 
@@ -293,11 +253,19 @@ class Recipe:
     def _epoch(self) -> int | None:
         """The build argument, else a global ARG of that name; the number takes the place of what was written."""
         value = self.build_args.get(epoch.NAME) or self.global_scope.get(epoch.NAME, "")
-        found = epoch.epoch_of(value, self.target.span(f"args.{epoch.NAME}"))
-        if found is not None:
-            self.build_args[epoch.NAME] = str(found)
-            if epoch.NAME in self.global_scope:
-                self.global_scope[epoch.NAME] = str(found)
+        span = self.target.span(f"args.{epoch.NAME}")
+        named = self.contexts.get(context_name(value)) if value and value != FILE else None
+        if value == FILE:
+            found = self.main.time()
+        elif named is not None and named.kind in ("git", "http"):
+            found = RemoteContext(self.compiler, named, span, self.pull).time()
+        elif named is not None and named.kind == "directory":
+            found = None
+        else:
+            found = epoch.epoch_of(value, span)
+        for scope in (self.build_args, self.global_scope):
+            if epoch.NAME in scope:
+                scope[epoch.NAME] = "" if found is None else str(found)
         return found
 
     def _platform_args(self) -> dict[str, str]:
@@ -334,16 +302,3 @@ def _ambient(dockerfile: Dockerfile, target: Target) -> Ambient:
         if name.upper() in _PROXIES and name not in declared:
             env |= {name.upper(): value, name.lower(): value}
     return Ambient(tuple(env.items()), tuple(sorted(target.extra_hosts.items())))
-
-
-@lru_cache(maxsize=4096)
-def _parsed(name: str, text: str) -> Dockerfile:
-    return parse(Source(name, text))
-
-
-@lru_cache(maxsize=1024)
-def _patterns(name: str, text: str) -> tuple[str, ...]:
-    try:
-        return tuple(parse_patterns(text))
-    except ValueError as error:
-        raise InputError(Diagnostic("bad-ignore-pattern", f"{name}: {error}")) from None

@@ -5,10 +5,10 @@ Layers stay where they are: whoever needs one fetches it by its descriptor.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from bake.errors import Diagnostic, RemoteError
+from bake.oci.choose import choose_manifest, platforms_of
 from bake.oci.documents import CONFIG_LIMIT, decode_config, decode_manifest
 from bake.oci.model import Descriptor, ImageConfig, Index, Manifest
 from bake.oci.platform import Platform, parse_platform
@@ -53,35 +53,6 @@ async def pull_image(registry: Registry, reference: Reference, platform: Platfor
             what = f"read the manifest of {reference}"
             raise problems.unverified(what, f"it has {len(data)} bytes, the index says {descriptor.size}")
     raise problems.broken(f"pull {reference}", f"its indexes are nested more than {_DEEPEST} deep")
-
-
-def choose_manifest(index: Index, platform: Platform) -> Descriptor | None:
-    """The entry for `platform`: an exact one first, then one whose unnamed variant fits; attestations never."""
-    entries = _by_platform(index.manifests)
-    exact = [d for p, d in entries if p == platform]
-    fitting = [d for p, d in entries if p is not None and platform.matches(p)]
-    unnamed = [d for p, d in entries if p is None] if len(entries) == 1 else []
-    return next(iter((*exact, *fitting, *unnamed)), None)
-
-
-def platforms_of(index: Index) -> tuple[Platform, ...]:
-    """The platforms an index offers, in its order."""
-    return tuple(dict.fromkeys(p for p, _ in _by_platform(index.manifests) if p is not None))
-
-
-def _by_platform(manifests: Sequence[Descriptor]) -> list[tuple[Platform | None, Descriptor]]:
-    found: list[tuple[Platform | None, Descriptor]] = []
-    for descriptor in manifests:
-        if descriptor.platform is None:
-            found.append((None, descriptor))
-            continue
-        try:
-            platform = descriptor.platform.platform()
-        except ValueError:
-            continue
-        if platform.os != "unknown":
-            found.append((platform, descriptor))
-    return found
 
 
 def _choose(reference: Reference, index: Index, platform: Platform) -> Descriptor:

@@ -23,6 +23,7 @@ _KINDS = {
     "layer": "layers",
     "blob": "packed layers and configs",
     "cache": "cache mounts of RUN",
+    "git": "checked-out git sources",
     "tmp": "work under way",
     "index": "index",
 }

@@ -42,6 +42,12 @@ class Contents:
         if isinstance(source.op, ImageOp):
             # By definition, not by content, so that nothing is downloaded to make a key (DESIGN §3: layers are lazy).
             return sha256(f"{state}\0{what}".encode()).hexdigest()
+        if isinstance(source.op, GitOp) and source.op.keep_git_dir:
+            # What git writes into its directory differs from one checkout to the next; the commit does not.
+            commit = self._facts.gits[source.op].commit
+            return sha256(
+                f"{commit}\0{source.op.url}\0{source.op.ref}\0{source.op.subdir}\0{what}".encode()
+            ).hexdigest()
         memo = (state or source.id, what)
         if memo not in self._digests:
             known = self._layers.selection(state, what) if state is not None else None

@@ -11,7 +11,7 @@ from bake.oci.digest import is_digest
 from bake.store.database import Database
 from bake.store.trouble import mapped
 
-Kind = Literal["layer", "blob", "cache", "tmp", "index"]
+Kind = Literal["layer", "blob", "cache", "git", "tmp", "index"]
 
 _LAYERS = """
 SELECT t.name, t.size, max(coalesce(r.last_used, l.created)) FROM trees t
@@ -30,7 +30,7 @@ class Usage:
 
 
 def usage(root: Path, database: Database) -> list[Usage]:
-    """All rows: layers, blobs, cache mounts, scratch directories by owner, the index."""
+    """All rows: layers, blobs, cache mounts, git checkouts, scratch directories by owner, the index."""
     found = [Usage("layer", name, size, used) for name, size, used in database.all(_LAYERS)]
     with mapped(root):
         for row in os.scandir(root / "oci" / "blobs" / "sha256"):
@@ -38,6 +38,7 @@ def usage(root: Path, database: Database) -> list[Usage]:
                 info = row.stat()
                 found.append(Usage("blob", f"sha256:{row.name}", info.st_size, info.st_mtime))
         found += _directories("cache", root / "caches")
+        found += _directories("git", root / "git")
         found += _directories("tmp", root / "tmp")
         sizes = [file.stat().st_size for file in root.glob("index.db*")]
     return [*found, Usage("index", "index.db", sum(sizes))]

@@ -11,12 +11,13 @@ from registry_server import RegistryServer
 
 from bake.errors import RemoteError
 from bake.oci import media_types as mt
+from bake.oci.choose import choose_manifest, platforms_of
 from bake.oci.digest import sha256
 from bake.oci.model import Descriptor, Index, PlatformSpec, encode
 from bake.oci.platform import Platform, parse_platform
 from bake.oci.reference import Reference, parse_reference
 from bake.registry.client import Registry
-from bake.registry.pull import choose_manifest, platforms_of, pull_image
+from bake.registry.pull import pull_image
 
 pytestmark = pytest.mark.anyio
 

@@ -8,13 +8,13 @@ from urllib.parse import unquote, urlsplit
 from bake.dockerfile.instructions import Add, Copy, Heredoc, Transfer
 from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
+from bake.plan.git_url import is_git_url, parse_git_url
 from bake.plan.lower.stage import StageBuilder
 from bake.plan.select import check_patterns
 from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
 from bake.words import WordError, expand_heredoc
 
 _CHECKSUM = "ADD --checksum=sha256:… URL DESTINATION, one source at a time"
-_GIT = re.compile(r"^(?:git@[^:/]+:.+|ssh://.+|git://.+|https?://[^?#]+\.git(?:[#?].*)?)$")
 
 
 class _Inputs:
@@ -32,13 +32,13 @@ class _Inputs:
 def lower_copy(stage: StageBuilder, instruction: Copy) -> None:
     span = instruction.span
     if instruction.from_ is None:
-        source = stage.world.context(span) if instruction.sources else None
+        source = stage.world.context() if instruction.sources else None
     else:
         source = stage.world.source(instruction.from_, stage, span, True)
     sources = [(stage.word(text, span), source) for text in instruction.sources]
     for text, _ in sources:
-        if text.startswith(("http://", "https://")) or _GIT.match(text):
-            kind = "git ref" if _GIT.match(text) else "URL"
+        if _is_remote(text):
+            kind = "git ref" if is_git_url(text) else "URL"
             raise InputError(Diagnostic("copy-remote", f"source can't be a {kind} for COPY", span, "use ADD"))
     _lower(stage, instruction, sources, parents=instruction.parents, unpack=False)
 
@@ -57,9 +57,9 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
     sources: list[tuple[str, StepId | None]] = []
     for text in texts:
         if not _is_remote(text):
-            sources.append((text, stage.world.context(span)))
+            sources.append((text, stage.world.context()))
             continue
-        op = _git(text, instruction, checksum) if _GIT.match(text) else _http(text, checksum)
+        op = _git(text, instruction, checksum) if is_git_url(text) else _http(text, checksum)
         step = stage.world.graph.add(op)
         sources.append((f"/{op.name}" if isinstance(op, HttpOp) else "/", step))
     unpack = instruction.unpack if instruction.unpack is not None else not remote
@@ -67,7 +67,7 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
 
 
 def _is_remote(text: str) -> bool:
-    return text.startswith(("http://", "https://")) or _GIT.match(text) is not None
+    return text.startswith(("http://", "https://")) or is_git_url(text)
 
 
 def _http(url: str, checksum: str) -> HttpOp:
@@ -76,9 +76,10 @@ def _http(url: str, checksum: str) -> HttpOp:
 
 
 def _git(url: str, instruction: Add, checksum: str) -> GitOp:
-    base, _, fragment = url.partition("#")
-    ref, _, subdir = fragment.partition(":")
-    return GitOp(base, ref, subdir, bool(instruction.keep_git_dir), checksum)
+    try:
+        return parse_git_url(url, instruction.keep_git_dir, checksum)
+    except ValueError as error:
+        raise InputError(Diagnostic("bad-git-url", f"{url}: {error}", instruction.span)) from None
 
 
 def _lower(

@@ -130,7 +130,7 @@ def _mount(
 def _source(stage: StageBuilder, instruction: Run, name: str | None) -> StepId:
     if name:
         return stage.world.source(name, stage, instruction.span, False)
-    return stage.world.context(instruction.span)
+    return stage.world.context()
 
 
 def _number(inputs: list[StepId], source: StepId) -> int:

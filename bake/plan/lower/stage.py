@@ -50,7 +50,7 @@ class World(Protocol):
     ambient: Ambient
     epoch: int | None
 
-    def context(self, span: Span) -> StepId:
+    def context(self) -> StepId:
         """The main build context."""
 
     def source(self, name: str, stage: StageBuilder, span: Span, numeric: bool) -> StepId:

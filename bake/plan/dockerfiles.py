@@ -1,0 +1,47 @@
+"""The Dockerfile of a target: written in the spec, or found in its context."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from bake.dockerfile.directives import SYNTAX_ARG
+from bake.dockerfile.frontend import check_frontend
+from bake.dockerfile.instructions import Dockerfile
+from bake.dockerfile.parse import parse
+from bake.errors import Diagnostic, InputError, Source
+from bake.plan.contexts import MainContext
+from bake.spec.target import Target
+
+_HEAD = 2000
+"""Characters of a Dockerfile; directives are its first lines."""
+
+
+def read_dockerfile(target: Target, context: MainContext, syntax: str | None) -> Dockerfile:
+    """`syntax`: a front end that the target names. Raises InputError for a file that is missing or wrong, or for
+    another front end than bake is; Open while it is not known.
+    """
+    inline = target.dockerfile_inline
+    if inline is not None:
+        return _checked(f"{target.name}:dockerfile-inline", inline, syntax, target)
+    path = target.dockerfile
+    written = context.text(path)
+    if written is None and path.rpartition("/")[2] == "Dockerfile":
+        path = path[: -len("Dockerfile")] + "dockerfile"
+        written = context.text(path)
+    if written is None:
+        message = f"target '{target.name}': there is no {context.shown(target.dockerfile)}"
+        hint = "set `dockerfile`, `context` or `dockerfile-inline`"
+        span = target.span("dockerfile") or target.span("")
+        raise InputError(Diagnostic("no-dockerfile", message, span, hint))
+    return _checked(context.shown(path), written, syntax, target)
+
+
+def _checked(name: str, text: str, syntax: str | None, target: Target) -> Dockerfile:
+    if syntax or "syntax" in text[:_HEAD].lower():
+        check_frontend(Source(name, text), syntax, target.span(f"args.{SYNTAX_ARG}"))
+    return _parsed(name, text)
+
+
+@lru_cache(maxsize=4096)
+def _parsed(name: str, text: str) -> Dockerfile:
+    return parse(Source(name, text))
