@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
@@ -47,13 +48,29 @@ class Daemon:
             time.sleep(0.05)
         raise RuntimeError(f"dockerd did not start:\n{(self.root / 'log').read_text(errors='replace')[-2000:]}")
 
+    def send(self, number: int) -> None:
+        assert self._process is not None
+        self._process.send_signal(number)
+
     def kill(self) -> None:
         """As a crash would; its containerd goes with it at the next start."""
         assert self._process is not None
         self._process.kill()
         self._process.wait()
         (self.root / "pid").unlink(missing_ok=True)
+        self._end_containerd()
         (self.root / "log").write_text("")
+
+    def _end_containerd(self) -> None:
+        """It outlives a daemon that is killed, and keeps the next one from starting its own."""
+        pid = self.root / "exec/containerd/containerd.pid"
+        try:
+            os.kill(int(pid.read_text()), signal.SIGKILL)
+            while Path(f"/proc/{pid.read_text()}/exe").exists():
+                time.sleep(0.01)
+            pid.unlink()
+        except (FileNotFoundError, ProcessLookupError, ValueError):
+            return
 
     def __enter__(self) -> Daemon:
         try:
@@ -71,6 +88,7 @@ class Daemon:
             except subprocess.TimeoutExpired:
                 self._process.kill()
                 self._process.wait()
+        self._end_containerd()
         if os.path.ismount(self.root / "data"):
             subprocess.run(["umount", "-l", str(self.root / "data")], check=False)
         shutil.rmtree(self.root, ignore_errors=True)

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import Any
 from uuid import uuid4
 
@@ -24,7 +25,8 @@ from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.site import Site
 from bake.engine.buildkit.solve import Solve, Wish
 from bake.engine.buildkit.status import Update
-from bake.errors import BakeError, Diagnostic, HostError, StepError
+from bake.engine.buildkit.timing import Deadlines
+from bake.errors import BakeError, Diagnostic, HostError, InputError, StepError, StepFailed
 from bake.plan.outcome import Image
 from bake.plan.step import ExecOp, SecretMount, SshMount, Step, StepId
 from bake.plan.tree import SCRATCH, StateId
@@ -112,11 +114,14 @@ class Build:
         tries = 0
         while True:
             builder = await self._site.open()
-            solve = Solve(builder, wish, self._teller(), self._step_of)
+            ref = uuid4().hex
+            solve = Solve(builder, ref, wish, self._teller(ref), self._step_of)
             try:
                 return await self._timed(solve)
             except BakeError as error:
                 step = solve.failed
+                if self._site.sync.problems:
+                    raise _changed(self._site.sync.problems[0]) from None
                 if step is None:
                     raise
                 if tries >= self._tasks.retries(step):
@@ -124,16 +129,28 @@ class Build:
                 tries += 1
                 self._board.journal.say(step)("progress", f"{error}; trying again")
             finally:
-                self._board.release(solve.ref)
+                self._board.release(ref)
 
     async def _timed(self, solve: Solve) -> Mapping[str, str]:
-        return await solve.run()
+        """Solves; a RUN that takes longer than its targets allow ends it."""
+        with anyio.CancelScope() as scope:
+            self._deadlines = Deadlines(scope, lambda step: self._task(step).timeout)
+            try:
+                return await solve.run()
+            finally:
+                self._deadlines.close()
+        step = self._deadlines.expired
+        assert step is not None and isinstance(step.op, ExecOp)
+        solve.failed = step
+        message = f"process {quote(' '.join(step.op.args))} did not finish within {self._task(step).timeout:g} s"
+        raise StepFailed(Diagnostic("step-timeout", message), None)
 
-    def _teller(self) -> Callable[[str, Update], None]:
-        name = uuid4().hex
-
+    def _teller(self, ref: str) -> Callable[[str, Update], None]:
         def tell(digest: str, update: Update) -> None:
-            self._board.take(name, self._low.digests.get(digest, []), update)
+            steps = self._low.digests.get(digest, [])
+            for id in steps:
+                self._deadlines.take(self._steps[id], update)
+            self._board.take(ref, steps, update)
 
         return tell
 
@@ -181,7 +198,7 @@ class Build:
         builder = await self._site.open()
         async with Session(builder, {**self._site.methods(), **send.methods()}, self._site.shared_key) as session:
             attrs = {"containerimage.config": _config(self._image)}
-            await self._solve(replace(self._wish(final, "oci", attrs), session=session.id))
+            await self._solve(replace(self._wish(final, "oci", attrs), session=session))
 
         def read() -> Mapping[str, Sequence[Taken]]:
             with file.open("rb") as archive:
@@ -208,6 +225,11 @@ def _config(image: Image) -> str:
             "config": {},
         }
     ).decode()
+
+
+def _changed(problem: str) -> InputError:
+    hint = "build again when nothing writes there"
+    return InputError(Diagnostic("context-changed", f"cannot send {problem}", hint=hint))
 
 
 def _at(error: BakeError, step: Step) -> BakeError:

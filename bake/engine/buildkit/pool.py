@@ -10,6 +10,7 @@ import msgspec
 
 from bake.engine.buildkit.choice import Candidate, Work, assign, ranked
 from bake.engine.buildkit.site import Site
+from bake.engine.buildkit.solve import BuilderLost
 from bake.errors import Diagnostic, HostError
 from bake.ports import Files
 
@@ -48,9 +49,10 @@ class Pool:
     def is_dead(self, candidate: Candidate) -> bool:
         return candidate.addr in self._dead
 
-    def bury(self, candidate: Candidate, error: HostError) -> None:
-        """It went away: nothing more is given to it in this run."""
-        self._dead[candidate.addr] = error
+    def bury(self, candidate: Candidate, error: HostError, *, for_good: bool) -> None:
+        """It went away: its connection is given up, and, for good, nothing more is given to it in this run."""
+        if for_good:
+            self._dead[candidate.addr] = error
         if candidate.addr in self._sites:
             self._sites[candidate.addr].abandon()
 
@@ -71,8 +73,18 @@ class Pool:
             site = self._sites.get(candidate.addr)
             if site is None:
                 site = self._sites[candidate.addr] = self._open(candidate)
-            await site.open()
+            try:
+                await site.open()
+            except HostError as error:
+                if self._is_worth_another(error, site):
+                    raise BuilderLost(error.diagnostics) from None
+                raise
             yield site
+
+    def _is_worth_another(self, error: HostError, site: Site) -> bool:
+        """Whether another builder, or this one a little later, may do: not on a first contact that fails."""
+        away = error.diagnostics[0].code in ("no-builder", "builder-lost")
+        return away and (len(self.candidates) > 1 or site.was_open)
 
     @property
     def sites(self) -> Sequence[Site]:

@@ -44,7 +44,8 @@ class Session:
         self._key = shared_key
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self.lost = False
+        self.over = asyncio.Event()
+        """Set when the stream has ended, whoever ended it."""
 
     async def __aenter__(self) -> Session:
         self._task = asyncio.create_task(self._serve())
@@ -65,6 +66,10 @@ class Session:
         rows = [(prefix + "uuid", self.id), (prefix + "name", "bake"), (prefix + "sharedkey", self._key)]
         return rows + [(prefix + "grpc-method", path) for path in self._methods]
 
+    @property
+    def lost(self) -> bool:
+        return self.over.is_set()
+
     async def _serve(self) -> None:
         call = self._builder.stream(CONTROL + "Session", MESSAGES.Bytes, MESSAGES.Bytes, self._metadata())
         async with call as stream:
@@ -79,7 +84,7 @@ class Session:
                     await _receive(stream, protocol)
                     writer.cancel()
             finally:
-                self.lost = True
+                self.over.set()
                 protocol.connection_lost(None)
 
 

@@ -8,10 +8,12 @@ from uuid import uuid4
 
 import anyio
 import msgspec
+from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from bake.engine.buildkit.address import Address
 from bake.engine.buildkit.client import About, Builder
 from bake.engine.buildkit.docker import DockerApi
+from bake.engine.buildkit.failure import lost
 from bake.engine.buildkit.services import health
 from bake.engine.buildkit.services.auth import Ask, Auth
 from bake.engine.buildkit.services.filesync import FileSync
@@ -52,9 +54,20 @@ class Site:
         self._session: Session | None = None
         self._opening = anyio.Lock()
         self.known: Known | None = None
+        self.was_open = False
 
     async def open(self) -> Builder:
         """Connects, and opens the session again when it was lost. Raises HostError."""
+        try:
+            return await self._open()
+        except (GRPCError, StreamTerminatedError, TimeoutError, OSError) as error:
+            self.abandon()
+            raise lost(self.address.text, str(error) or type(error).__name__) from None
+        except BaseExceptionGroup:
+            self.abandon()
+            raise lost(self.address.text, "it refused the session") from None
+
+    async def _open(self) -> Builder:
         async with self._opening:
             if self._builder is None:
                 self._builder = Builder(self.address)
@@ -67,6 +80,7 @@ class Site:
                 except BaseException:
                     self._session = None
                     raise
+                self.was_open = True
             return self._builder
 
     def methods(self) -> dict[str, Method]:
@@ -77,9 +91,10 @@ class Site:
         return found | dict(health.methods())
 
     @property
-    def session(self) -> str:
+    def session(self) -> Session:
+        """The session that is open."""
         assert self._session is not None
-        return self._session.id
+        return self._session
 
     def docker(self) -> DockerApi:
         assert self._builder is not None
@@ -111,7 +126,7 @@ class Site:
         if builder is not None:
             builder.close()
         if self._session is not None:
-            self._session.lost = True
+            self._session.over.set()
 
     async def close(self) -> None:
         with anyio.move_on_after(_CLOSE_S, shield=True):

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import uuid4
 
 import anyio
 from grpclib.const import Cardinality, Status
@@ -14,6 +13,7 @@ from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from bake.engine.buildkit.client import CONTROL, Builder
 from bake.engine.buildkit.failure import exit_code_of, failure, lost, vertex_of
+from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.status import StatusFold, Update
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.errors import BakeError, HostError
@@ -21,6 +21,8 @@ from bake.plan.step import Step
 
 DRAIN_S = 2.0
 """Seconds that a builder gets to tell the rest after the solve's end, and to stop when it is cancelled."""
+WITHOUT_SESSION_S = 5.0
+"""Seconds that a solve may go on without its session: long enough for one that needs nothing more."""
 
 
 class BuilderLost(HostError):
@@ -32,7 +34,7 @@ class Wish:
     """What is to be solved. `exporter` "" leaves the result in the builder's cache."""
 
     definition: Any
-    session: str
+    session: Session
     exporter: str = ""
     attrs: Mapping[str, str] = field(default_factory=dict)
     entitlements: tuple[str, ...] = ()
@@ -49,8 +51,8 @@ StepOf = Callable[[str], Step | None]
 class Solve:
     """`ref` names it to the builder. Made for one call of `run`."""
 
-    def __init__(self, builder: Builder, wish: Wish, tell: Tell, step_of: StepOf) -> None:
-        self.ref = uuid4().hex
+    def __init__(self, builder: Builder, ref: str, wish: Wish, tell: Tell, step_of: StepOf) -> None:
+        self._ref = ref
         self._builder = builder
         self._wish = wish
         self._tell = tell
@@ -63,7 +65,7 @@ class Solve:
         status = asyncio.create_task(self._watch())
         solving = asyncio.create_task(self._solve())
         try:
-            answer = await solving
+            answer = await self._finished(solving)
             await self._drain(status)
             return dict(answer.exporter)
         except (GRPCError, StreamTerminatedError, OSError, TimeoutError) as error:
@@ -78,11 +80,24 @@ class Solve:
         finally:
             status.cancel()
 
+    async def _finished(self, solving: asyncio.Task[Any]) -> Any:
+        """The solve's answer. Builders may wait for a lost session for ever, so we do not."""
+        over = asyncio.create_task(self._wish.session.over.wait())
+        try:
+            await asyncio.wait([solving, over], return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait([solving], timeout=WITHOUT_SESSION_S)
+            if not solving.done():
+                solving.cancel()
+                raise ConnectionResetError("the session with it has ended")
+            return await solving
+        finally:
+            over.cancel()
+
     async def _solve(self) -> Any:
         wish = self._wish
         request = MESSAGES.SolveRequest(
-            ref=self.ref, definition=wish.definition, exporter=wish.exporter, exporter_attrs=dict(wish.attrs),
-            session=wish.session, entitlements=wish.entitlements, internal=wish.internal,
+            ref=self._ref, definition=wish.definition, exporter=wish.exporter, exporter_attrs=dict(wish.attrs),
+            session=wish.session.id, entitlements=wish.entitlements, internal=wish.internal,
             cache=MESSAGES.CacheOptions(imports=[_import(row) for row in wish.imports]),
         )  # fmt: skip
         return await self._builder.call(CONTROL + "Solve", request, MESSAGES.SolveResponse)
@@ -93,7 +108,7 @@ class Solve:
         )
         try:
             async with call as stream:
-                await stream.send_message(MESSAGES.StatusRequest(ref=self.ref), end=True)
+                await stream.send_message(MESSAGES.StatusRequest(ref=self._ref), end=True)
                 while (message := await stream.recv_message()) is not None:
                     for digest, update in self._fold.take(message):
                         self._tell(digest, update)
@@ -107,11 +122,11 @@ class Solve:
 
     def _error(self, error: Exception) -> BakeError:
         address = self._builder.address.text
-        if not isinstance(error, GRPCError) or _is_lost(error):
+        failed = self._fold.failed()
+        if not isinstance(error, GRPCError) or _is_lost(error) or (failed and "context canceled" in failed[0][1]):
             said = str(error) or type(error).__name__
             return BuilderLost(lost(address, said).diagnostics)
         details = error.details if isinstance(error.details, list) else []
-        failed = self._fold.failed()
         digest = failed[0][0] if failed else vertex_of(details)
         self.failed = self._step_of(digest) if digest else None
         text = failed[0][1] if failed else str(error.message)
@@ -125,4 +140,7 @@ def _import(row: Mapping[str, str]) -> Any:
 def _is_lost(error: GRPCError) -> bool:
     """The connection, the session or the whole builder is gone."""
     text = error.message or ""
-    return error.status is Status.UNAVAILABLE or "no active session" in text or "transport is closing" in text
+    return error.status in (Status.UNAVAILABLE, Status.CANCELLED) or any(part in text for part in _GONE)
+
+
+_GONE = ("no active session", "transport is closing", "context canceled", "grpc: the client connection is closing")

@@ -29,8 +29,8 @@ from bake.solve.results import MadeImage, Solution
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
-_MOST_TRIES = 3
-"""Builders that one image is given to before its loss is an error."""
+_PAUSES_S = (0.5, 2.0, 6.0)
+"""Seconds before an image whose builder was lost is tried again; then the loss is an error."""
 
 
 class Walk:
@@ -136,21 +136,24 @@ class Walk:
                 stop.cancel()
 
     async def _tried(self, image: Image, work: Work, first: Candidate) -> tuple[StateId, ...]:
-        """Builds on the first builder, and on the next one when that is lost."""
-        candidate: Candidate | None = first
-        for left in range(_MOST_TRIES, 0, -1):
-            if candidate is None or self.pool.is_dead(candidate):
-                candidate = self.pool.next_for(work)
-            if candidate is None:
-                raise self.pool.none_for(work)
+        """Builds on the first builder; when that is lost on the next one, or there again when it is the only one."""
+        candidate = first if not self.pool.is_dead(first) else self._next(work)
+        for pause in _PAUSES_S:
             try:
                 return await self._on(candidate, image)
             except BuilderLost as error:
-                if left == 1:
-                    raise
                 self._lost(candidate, image, error)
-                candidate = self.pool.next_for(work)
-        raise AssertionError("the last try returns or raises")
+                following = self._next(work)
+                if following is candidate:
+                    await anyio.sleep(pause)
+                candidate = following
+        return await self._on(candidate, image)
+
+    def _next(self, work: Work) -> Candidate:
+        candidate = self.pool.next_for(work)
+        if candidate is None:
+            raise self.pool.none_for(work)
+        return candidate
 
     async def _on(self, candidate: Candidate, image: Image) -> tuple[StateId, ...]:
         steps = {id: self.plan.steps[id] for id in self._needed(image)}
@@ -169,10 +172,11 @@ class Walk:
         return states
 
     def _lost(self, candidate: Candidate, image: Image, error: BuilderLost) -> None:
-        """Tells that an image is built again elsewhere, or there once more if there is no other builder."""
-        if len(self.pool.candidates) > 1:
-            self.pool.bury(candidate, error)
-        self._tell(Diagnostic("trying-again", f"'{image.target}' is tried again: {error}", severity="info"))
+        """Leaves a lost builder out if there is another one, and tells that an image is built again."""
+        alone = len(self.pool.candidates) == 1
+        self.pool.bury(candidate, error, for_good=not alone)
+        where = "there" if alone else "on another builder"
+        self._tell(Diagnostic("trying-again", f"'{image.target}' is tried again {where}: {error}", severity="info"))
 
     # Ending
 
