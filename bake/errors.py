@@ -95,11 +95,17 @@ class RemoteError(BakeError):
 
 
 class LostLayer(RemoteError):
-    """A layer that was to come from elsewhere is gone there, or is not what it was said to be: it is made again."""
+    """A layer that was to come from elsewhere is gone there, or is not what it was said to be: it is made again.
 
-    def __init__(self, diagnostics: Diagnostic | Sequence[Diagnostic], state: str) -> None:
+    `blobs` are digests that nobody holds any more.
+    """
+
+    def __init__(
+        self, diagnostics: Diagnostic | Sequence[Diagnostic], *states: str, blobs: frozenset[str] = frozenset()
+    ) -> None:
         super().__init__(diagnostics)
-        self.state = state
+        self.states = states
+        self.blobs = blobs
 
 
 class HostError(BakeError):

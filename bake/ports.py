@@ -129,8 +129,8 @@ class Layers(Protocol):
         If the state exists already the scratch is dropped and the older layer returned: early cutoff.
         """
 
-    def alias(self, parent: StateId, top: StateId, *, created: float) -> Layer:
-        """The state that laying `top`'s own layer over `parent` makes (`COPY --link`); shares its directory."""
+    def alias(self, parent: StateId, top: StateId) -> Layer:
+        """The state that laying `top`'s own layer over `parent` makes (`COPY --link`); shares directory and time."""
 
     def add_image(
         self, diff_ids: Sequence[str], layers: Sequence[Descriptor], repository: str, created: float

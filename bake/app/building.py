@@ -200,7 +200,9 @@ class _Run:
 
             walk = make_walk(session, plan, contents, tasks, settings, jobs, self.emit)
         else:
-            walk = Drive(plan, store, contents, session.engine, tasks, settings, self.emit)
+            walk = drive = Drive(plan, store, contents, session.engine, tasks, settings, self.emit)
+            if isinstance(self.walk, Drive):
+                drive.journal = self.walk.journal
         if delivery is not None:
             walk.on_state = _Feeder(self, group, delivery, jobs, walk).on_state
         return walk

@@ -25,13 +25,15 @@ from bake.ports import Records
 class Hit:
     """Where a cached result came from: made at `made` (unix seconds) in `saved_s` seconds.
 
-    `run` and `target` made it, 0 and "" when that run is no longer kept.
+    `run` and `target` made it, 0 and "" when that run is no longer kept. `origin`: the remote cache that it came from,
+    "" when it was made on this machine.
     """
 
     made: float
     saved_s: float
     run: int = 0
     target: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,8 @@ def _explained(records: Records, runs: Sequence[Past], at: int, steps: tuple[Ste
 def _hit(records: Records, runs: Sequence[Past], step: StepReport) -> Hit | None:
     """`runs`: the one explained and those before it."""
     record = records.last_record(_slot(runs[0].root, step))
+    if record is not None and record.origin:
+        return Hit(record.created, round(record.duration, 4), origin=record.origin)
     if record is None or record.created > runs[0].started + runs[0].report.duration_s:
         return None  # nothing is known, or another run has had this slot since
     hit = Hit(record.created, round(record.duration, 4))

@@ -13,7 +13,6 @@ from bake.oci.model import Descriptor
 from bake.oci.platform import Platform
 from bake.oci.reference import Reference
 from bake.plan.facts import ImageFact
-from bake.plan.tree import StateId
 from bake.ports import Layer, Say, Store
 
 if TYPE_CHECKING:
@@ -39,14 +38,14 @@ class RegistryImages:
 class Fetcher:
     """`ports.Fetch` on the registry client: tries the repositories known to hold the blob, one after the other.
 
-    `lost`: states whose layer a step made and nobody holds any more, in the order in which that was found out.
+    `lost`: the layers of steps of which it was found out that nobody holds them any more.
     """
 
     def __init__(self, store: Store, registry: Callable[[], Registry]) -> None:
         self._store = store
         self._registry = registry
         self.emit: Callable[[Event], None] = lambda _event: None
-        self.lost: dict[StateId, frozenset[str]] = {}
+        self.lost: list[LostLayer] = []
 
     async def __call__(self, layer: Layer, blob: Descriptor, say: Say) -> Path:
         path = self._store.blobs.path(blob.digest)
@@ -66,8 +65,9 @@ class Fetcher:
         )
         if layer.of_image:
             raise problem
-        self.lost[layer.state] = frozenset(each.digest for each in layer.blobs)
-        raise LostLayer(problem.diagnostics, layer.state)
+        gone = frozenset(each.digest for each in layer.blobs)
+        self.lost.append(LostLayer(problem.diagnostics, layer.state, blobs=gone))
+        raise self.lost[-1]
 
     async def _fetch(self, repository: str, blob: Descriptor) -> Path:
         def progress(done: int) -> None:

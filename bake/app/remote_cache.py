@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from bake.app.archives import Archives
 from bake.app.later import CACHE_TYPES
 from bake.app.session import Session
-from bake.errors import BakeError, Diagnostic, StepError
+from bake.errors import BakeError, Diagnostic, LostLayer, StepError
 from bake.events import Event
 from bake.image.form import Compression
 from bake.oci.digest import Digest
@@ -68,19 +68,26 @@ class RemoteCaches:
 
         None of them is taken from a cache again in this run.
         """
-        lost, self.session.fetcher.lost = self.session.fetcher.lost, {}
+        lost, self.session.fetcher.lost = self.session.fetcher.lost, []
         if isinstance(walk, Drive) and walk.lost is not None:
-            lost.setdefault(StateId(walk.lost.state), frozenset())
+            lost = [*lost, walk.lost]
         if not lost or any(isinstance(error, StepError) for error in solution.errors):
             return False
-        for state, digests in lost.items():
-            message = f"the layer {state[:12]} is not what or where a cache said; the step that made it runs again"
-            self.warn(Diagnostic("cache-evicted", message, severity="warning"))
+        told: set[str] = set()
+        for error in lost:
+            self._give_up(error, told)
+            told.update(error.states)
+        return True
+
+    def _give_up(self, error: LostLayer, told: Collection[str]) -> None:
+        for state in map(StateId, error.states):
             self.session.store.layers.forget(state)
-            self.lost |= digests
             if self._sources is not None:
                 self._sources.lost.add(state)
-        return True
+            if error.blobs and state not in told:  # one without was only ever known by name
+                message = f"the layer {state[:12]} is not what, or where, a cache said, so its step runs again: {error}"
+                self.warn(Diagnostic("cache-evicted", message, severity="warning"))
+        self.lost |= error.blobs
 
     # Writing
 

@@ -42,6 +42,8 @@ class Hit(Protocol):
     def run(self) -> int: ...
     @property
     def target(self) -> str: ...
+    @property
+    def origin(self) -> str: ...
 
 
 class Explanation(Protocol):
@@ -63,7 +65,7 @@ def explanation_json(found: Iterable[Explanation]) -> str:
     """`{"version": 1, "runs": [{"run": 3, "started": unix seconds, "steps": [{…as in the report…, "hit", "parts"}]}]}`.
 
     `run` is 0 for the next one. `hit` (of a cached step): `made` in unix seconds, `saved_s`, the `run` and the `target`
-    that made it. `parts` (of a single step): what its key is made of.
+    that made it, or as `origin` the cache that it came from. `parts` (of a single step): what its key is made of.
     """
     runs = [
         {"run": one.run, "started": one.started, "steps": [_step(one, step) for step in one.steps]} for one in found
@@ -76,6 +78,7 @@ def _step(one: Explanation, step: StepReport) -> dict[str, Any]:
     hit, parts = one.hits.get(step.id), one.parts.get(step.id)
     if hit is not None:
         data["hit"] = {"made": hit.made, "saved_s": hit.saved_s, "run": hit.run, "target": hit.target}
+        data["hit"] |= {"origin": hit.origin} if hit.origin else {}
     return data | ({"parts": dict(parts)} if parts else {})
 
 
@@ -102,6 +105,8 @@ def _row(step: StepReport, hit: Hit | None) -> tuple[str, ...]:
 
 
 def _told_hit(hit: Hit) -> str:
+    if hit.origin:
+        return f"from {clean(hit.origin)}, made {when(hit.made)} in {seconds(hit.saved_s)}"
     by = f"run {hit.run} for {clean(hit.target)}" if hit.run else when(hit.made)
     return f"made by {by} in {seconds(hit.saved_s)}" if hit.run else f"made {by} in {seconds(hit.saved_s)}"
 

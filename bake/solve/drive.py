@@ -9,7 +9,7 @@ import heapq
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
-from time import monotonic, time
+from time import monotonic
 
 import anyio
 
@@ -157,7 +157,7 @@ class Drive:
             self._unknown(step)
         elif isinstance(step.op, MergeOp):
             base, top = (self.states[i] for i in step.inputs)
-            self._done(step, self.store.layers.alias(base, top, created=time()).state)
+            self._done(step, self.store.layers.alias(base, top).state)
         else:
             self._decide(step)
 

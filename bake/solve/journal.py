@@ -37,8 +37,8 @@ class Journal:
     ) -> None:
         """`started`: when it began, on the clock of `monotonic`; None for a step that never ran."""
         shown = info(self._plan, step.id)
-        if shown is None:
-            return
+        if shown is None or (status == "cached" and step.id in self.reports):
+            return  # a hit of a second walk was told by the first, or is what that made
         report = StepReport(
             id=shown.id,
             targets=shown.targets,

@@ -26,7 +26,7 @@ from bake.store.trees import Trees, read_listing
 from bake.store.trouble import mapped
 
 _MOST_CHAINS = 1000
-_LISTING = "SELECT t.name, t.listing FROM layers l JOIN trees t ON t.name = l.tree WHERE l.state = ?"
+_LISTING = "SELECT t.name, t.listing, l.created FROM layers l JOIN trees t ON t.name = l.tree WHERE l.state = ?"
 _SAY = "UPDATE trees SET diff_id = ?, blobs = ?, sources = ? WHERE name = ?"
 
 
@@ -108,11 +108,11 @@ class LayerTable:
         rmtree(scratch, ignore_errors=True)  # still there only if an equal layer is older
         return self._known(state)
 
-    def alias(self, parent: StateId, top: StateId, *, created: float) -> Layer:
+    def alias(self, parent: StateId, top: StateId) -> Layer:
         row = self._database.one(_LISTING, top)
         if row is None:
             raise lost(top)
-        tree, digest = row
+        tree, digest, created = row
         state = state_of_digest(parent, digest or self._listing_digest(top))
         known = self.layer(state)
         if known is not None:

@@ -247,10 +247,10 @@ def test_a_scratch_directory_is_empty_new_and_gone_after_close(store: Store, ope
 
 def test_an_alias_shares_the_directory_and_later_the_archive(store: Store) -> None:
     base, top = commit(store.layers, a="1"), commit(store.layers, b="2")
-    alias = store.layers.alias(base.state, top.state, created=7.0)
+    alias = store.layers.alias(base.state, top.state)
     assert alias.state == state_over(base.state, listing_of({"b": "2"}))
-    assert (alias.parent, alias.directory, alias.created) == (base.state, top.directory, 7.0)
-    assert store.layers.alias(base.state, top.state, created=9.0) == alias
+    assert (alias.parent, alias.directory, alias.created) == (base.state, top.directory, top.created)
+    assert store.layers.alias(base.state, top.state) == alias
     assert store.layers.tree(alias.state) == listing_of({"a": "1", "b": "2"})
     store.layers.archived(top.state, diff_id("b"), blob_of(b"b"))
     shared = store.layers.layer(alias.state)
@@ -261,15 +261,15 @@ def test_an_alias_of_an_unpacked_image_layer(store: Store) -> None:
     base = commit(store.layers, a="1")
     image = store.layers.add_image([diff_id("i")], [blob_of(b"i")], "host/r", 1.0)
     with pytest.raises(HostError):
-        store.layers.alias(base.state, image, created=1.0)
+        store.layers.alias(base.state, image)
     unpack(store.layers, image, b="2")
-    alias = store.layers.alias(base.state, image, created=1.0)
+    alias = store.layers.alias(base.state, image)
     assert alias.state == state_over(base.state, listing_of({"b": "2"}))
 
 
 def test_a_layer_that_became_an_alias_first_is_found_by_commit(store: Store) -> None:
     base, top = commit(store.layers, a="1"), commit(store.layers, b="2")
-    alias = store.layers.alias(base.state, top.state, created=7.0)
+    alias = store.layers.alias(base.state, top.state)
     assert commit(store.layers, base.state, created=8.0, b="2") == alias
 
 

@@ -28,7 +28,7 @@ def test_layers_not_synced_are_evicted_with_all_above(store: DiskStore, monkeypa
     safe = commit(store.layers, a="1")
     store.flush()
     lost = commit(store.layers, safe.state, b="2")
-    alias = store.layers.alias(safe.state, commit(store.layers, SCRATCH, c="3").state, created=1.0)
+    alias = store.layers.alias(safe.state, commit(store.layers, SCRATCH, c="3").state)
     above = commit(store.layers, lost.state, d="4")
     for name, layer in {"safe": safe, "lost": lost, "alias": alias, "above": above}.items():
         store.records.remember(Record(name, layer.state, 1.0), {})

@@ -20,7 +20,7 @@ def store(tmp_path: Path) -> DiskStore:
     store = open_store(tmp_path / "store")
     base = commit(store.layers, a="one", b="two")
     top = commit(store.layers, base.state, c="three")
-    store.layers.alias(base.state, commit(store.layers, SCRATCH, linked="4").state, created=1.0)
+    store.layers.alias(base.state, commit(store.layers, SCRATCH, linked="4").state)
     image = store.layers.add_image([diff_id("i")], [blob_of(b"i")], "h/r", 1.0)
     unpack(store.layers, image, i="image")
     store.layers.archived(top.state, diff_id("top"), blob_of(b"top"))

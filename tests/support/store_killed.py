@@ -52,7 +52,7 @@ def _again(turn: _Turn) -> StateId:
 
 def _alias(turn: _Turn) -> StateId:
     top = commit(turn.store.layers, SCRATCH, linked=turn.name).state
-    return turn.store.layers.alias(turn.state, top, created=1.0).state
+    return turn.store.layers.alias(turn.state, top).state
 
 
 def _image(turn: _Turn) -> StateId:

@@ -71,11 +71,14 @@ class Bases:
 
     async def _unpack_all(self, state: StateId, say: Say) -> None:
         works: list[_Unpacking] = []
+        missing = self._missing(state)
+        unknown = [layer for layer in missing if not layer.blobs]
+        if unknown:
+            for layer in unknown:
+                self._store.layers.forget(layer.state)
+            raise LostLayer(_unknown(unknown[0]), *(layer.state for layer in unknown))
         try:
-            for layer in self._missing(state):
-                if not layer.blobs:
-                    self._store.layers.forget(layer.state)
-                    raise LostLayer(_unknown(layer), layer.state)
+            for layer in missing:
                 works.append(_Unpacking(layer, self._store.layers.scratch()))
             await _together([partial(self._download_and_unpack, work, say) for work in works])
             for work in works:
@@ -98,7 +101,8 @@ class Bases:
         """Forgets a layer of a step that cannot be had as it was said to be, which is no reason to fail."""
         if not layer.of_image:
             self._store.layers.forget(layer.state)
-            raise LostLayer(error.diagnostics, layer.state) from None
+            blobs = frozenset(blob.digest for blob in layer.blobs)
+            raise LostLayer(error.diagnostics, layer.state, blobs=blobs) from None
 
     async def _unpack(self, work: _Unpacking, lower: tuple[str, ...] | None, say: Say) -> Unpacked:
         request = Unpack(str(work.scratch), str(work.blob), work.layer.diff_id, lower)

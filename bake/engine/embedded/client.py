@@ -72,7 +72,7 @@ class EmbeddedEngine:
         assert isinstance(parent, StateInput), "input 0 of a layer step is a state"
         if isinstance(task.step.op, MergeOp):
             assert isinstance(others[0], StateInput)
-            return self.store.layers.alias(parent.state, others[0].state, created=time.time())
+            return self.store.layers.alias(parent.state, others[0].state)
         for given in task.inputs:
             if isinstance(given, StateInput):
                 await self.ensure(given.state, say)
