@@ -41,6 +41,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     sandbox: str = ""
     builders: tuple[Builder, ...] = ()
     registries: dict[str, Registry] = {}
+    load: str = ""
 
 
 HELP: Mapping[str, str] = {
@@ -50,6 +51,7 @@ HELP: Mapping[str, str] = {
     "sandbox": "crun, runc or bubblewrap; empty: found by a probe",
     "builders": "BuildKit builders: addr, platforms, labels, slots",
     "registries": "by host: insecure, ca, mirrors",
+    "load": "docker or podman, for --load; empty: Docker where it answers, else podman",
 }
 
 
@@ -62,7 +64,7 @@ def read_settings(source: Source | None, environment: Mapping[str, str], cpus: i
     """(settings, where each came from: `default`, the file's name, `BAKE_…`). Raises InputError for a bad value."""
     values = _file_values(source) if source is not None else {}
     origins = {name: source.name if source is not None and name in values else "default" for name in HELP}
-    for name in ("store", "jobs", "engine", "sandbox"):
+    for name in ("store", "jobs", "engine", "sandbox", "load"):
         variable = f"BAKE_{name.upper()}"
         if text := environment.get(variable):
             values[name] = int(text) if name == "jobs" and text.isdecimal() else text

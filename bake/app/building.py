@@ -20,7 +20,7 @@ from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
 from bake.app.history import remember
 from bake.app.jobs import Job, check_files, jobs_of
-from bake.app.later import refuse_keys, refuse_options
+from bake.app.later import refuse_keys
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
 from bake.app.planning import Planned, make_plan, order_edges
@@ -90,7 +90,6 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
             fold.event(event)
             on_event(event)
 
-        refuse_options(options)
         tell_notices(session, emit)
         started = time()
         loaded = load(session)

@@ -25,5 +25,9 @@ def delivery_of(session: Session, emit: Callable[[Event], None], invoked: Invoke
             from bake.app.writing import write_files
 
             await write_files(session, documents, job, made, emit)
+        if job.loads:
+            from bake.app.loads import load_images
+
+            await load_images(session, documents, job, made, emit)
 
     return Delivery(session.store, documents, lambda: session.registry, emit, put)

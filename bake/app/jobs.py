@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from bake.app.attesting import NOTHING, Attest, attest_of
-from bake.app.outputs import FileOutput, Load, Outlet, annotations_of, checked, outlet
+from bake.app.outputs import LOADED, FileOutput, Load, Outlet, annotations_of, checked, outlet
 from bake.errors import Diagnostic, InputError
 from bake.image.form import Form
 from bake.oci.reference import Reference, parse_reference
@@ -50,12 +50,12 @@ def jobs_of(target: Target, push: bool, load: bool = False) -> tuple[Job, ...]:
     outlets = [outlet(target, number) for number in range(len(target.output))]
     outlets = _pushed(target, outlets, push)
     if load and not any(each.load for each in outlets):
-        outlets.append(Outlet(Form(), _tags(target), load=Load()))
+        outlets.append(Outlet(LOADED, _tags(target), load=Load()))
     attest = attest_of(target)
     jobs: dict[tuple[Form, tuple[Reference, ...]], Job] = {}
     for each in outlets:
         key = each.form, each.names
-        job = jobs.get(key, replace(_job(target, each), attest=attest))
+        job = jobs.get(key, replace(_job(target, each), attest=NOTHING if each.form == LOADED else attest))
         jobs[key] = _with(job, each)
     wanted = [job for job in jobs.values() if job.pushes or job.files or job.loads or job.unpack]
     return tuple(sorted(wanted, key=lambda job: not job.pushes))

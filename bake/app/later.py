@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bake.app.options import Options
 from bake.errors import Diagnostic, InputError
 from bake.spec.target import Target
 
@@ -17,16 +16,6 @@ _SAID = {
 }
 
 CACHE_TYPES = ("registry", "local", "inline")
-
-
-def refuse_options(options: Options) -> None:
-    """Raises InputError."""
-    asked = {
-        "--load": (options.load, "loading into a Docker Engine comes with a later version; use --push"),
-    }
-    found = [Diagnostic("not-yet", f"{flag}: {what}") for flag, (given, what) in asked.items() if given]
-    if found:
-        raise InputError(found)
 
 
 def refuse_keys(targets: Iterable[Target]) -> list[Diagnostic]:

@@ -22,6 +22,8 @@ _REFUSED: Mapping[str, tuple[object, str, str]] = {
     "store": (False, "what is built stays in the store", "bake cache prune removes what is not used"),
 }
 """Option → (the value that asks for something, why it cannot be had, what to do)."""
+LOADED = Form(compression=Compression(force=True))
+"""The form for engines: what each reads, whatever base images are compressed with. Statements have no place in it."""
 _LEVELS = {"gzip": (0, 9), "zstd": (1, 22), "none": (0, 0)}
 
 
@@ -75,7 +77,7 @@ def outlet(target: Target, number: int) -> Outlet:
             _refuse("no-tags", "`push-by-digest` needs a repository", span, 'name = "localhost:5000/app"')
         return Outlet(form, names, push, by_digest, flag(row, "unpack"), image=True)
     if kind == "docker" and not row.get("dest"):
-        return Outlet(form, names, load=Load("docker" if row.get("context") else "", str(row.get("context", ""))))
+        return Outlet(LOADED, names, load=Load("docker" if row.get("context") else "", str(row.get("context", ""))))
     return Outlet(form, names, file=_file(target, kind, row, span))
 
 

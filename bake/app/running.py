@@ -30,7 +30,7 @@ async def run(
 
     `args` replace CMD, `entrypoint` replaces ENTRYPOINT and drops CMD (as docker run does).
     """
-    options = replace(options, names=(target,), push=False)
+    options = replace(options, names=(target,), push=False, load=False, outputs=("type=cacheonly",))
     result = await build(options, on_event)
     if result.errors:
         raise result.errors[0]

@@ -60,7 +60,7 @@ BUILD = (
     ),
     _option("--provenance", metavar="true|OPTIONS", help="State how images were made, e.g. mode=max; false: do not."),
     _option("--sbom", metavar="true", help="State which packages images hold; false: do not."),
-    _flag("--load", help="Load the images into the local Docker Engine."),
+    _flag("--load", help="Load the images into the local Docker Engine, or podman."),
     _flag("--no-cache", help="Run every step again."),
     _flag("--pull", help="Insist on asking registries for base images."),
     _option(
