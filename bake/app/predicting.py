@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bake.app.building import Emit, found
-from bake.app.later import refuse_keys, refuse_options
+from bake.app.later import refuse_keys
 from bake.app.loading import load
 from bake.app.options import Options
 from bake.app.planning import make_plan, order_edges
@@ -30,7 +30,6 @@ class Prediction:
 async def plan(options: Options, on_event: Emit) -> Prediction:
     """Raises InputError or RemoteError; a step that cannot even be decided raises its error."""
     with Session(options) as session:
-        refuse_options(options)
         loaded = load(session)
         for warning in refuse_keys(loaded.targets.values()):
             on_event(found(warning))

@@ -143,13 +143,6 @@ def test_a_secret_without_a_source_is_refused_unless_it_may_be(project: Project)
     assert "there is no file no-such" in str(error)
 
 
-@pytest.mark.parametrize("flag", ["load"])
-def test_what_cannot_be_done_yet_is_refused(project: Project, flag: str) -> None:
-    project.write("bake.toml", inline(app=BASE))
-    with pytest.raises(InputError, match="later version"):
-        project.build(**{flag: True})
-
-
 def test_after_orders_without_linking(project: Project) -> None:
     spec = inline(late=f"{BASE}WORKDIR /late") + 'after = ["early"]\n' + inline(early=f"{BASE}{run('sleep 0.3')}")
     project.write("bake.toml", spec)
