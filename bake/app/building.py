@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -191,7 +192,10 @@ class _Run:
             return path
 
         tasks = Tasks(plan, facts, blob, secrets.secret, secrets.ssh)
-        settings = Settings(self.loaded.root, session.jobs, session.options.keep_going, order_edges(plan))
+        settings = Settings(
+            self.loaded.root, session.jobs, session.options.keep_going, order_edges(plan),
+            memory=session.memory, cpus=os.cpu_count() or 0,
+        )  # fmt: skip
         contents = Contents(facts, store.layers)
         walk: Walk
         if session.on_buildkit:

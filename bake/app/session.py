@@ -100,6 +100,11 @@ class Session:
     def jobs(self) -> int:
         return self.options.jobs or self.settings.jobs
 
+    @property
+    def memory(self) -> int:
+        """Bytes of this host."""
+        return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
     def close(self) -> None:
         """Closes the store and the registry's connections; the engine is closed by who used it."""
         opened = self.__dict__

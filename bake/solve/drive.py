@@ -32,6 +32,7 @@ from bake.plan.step import (
 )
 from bake.plan.tree import SCRATCH, StateId, state_of_images
 from bake.ports import Engine, Layer, NotYet, Parts, Record, Store
+from bake.solve.capacity import Amount, Capacity
 from bake.solve.contents import Contents, Unread
 from bake.solve.frontier import Frontier, critical_path
 from bake.solve.journal import Journal
@@ -51,6 +52,9 @@ class Settings:
     keep_going: bool = False
     after: Mapping[StepId, frozenset[StepId]] = field(default_factory=dict)
     """Order-only edges: step → steps that must be done before it (`after = […]`)."""
+    memory: int = 0
+    """Bytes that the `resources` of running steps may add up to; 0: any number. So `cpus`."""
+    cpus: int = 0
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,7 @@ class _Missed:
     key: str
     parts: dict[str, str]
     why: Why
+    demand: Amount
 
 
 class Drive:
@@ -99,6 +104,7 @@ class Drive:
         self._queue: list[tuple[float, int, _Missed]] = []
         self._urgency: dict[StepId, float] | None = None
         self._running = 0
+        self._capacity = Capacity(Amount(settings.jobs, settings.memory, settings.cpus))
         self._stopped = False
         self._wake = anyio.Event()
 
@@ -145,8 +151,11 @@ class Drive:
                     self._after(partial(self.engine.ensure, unread.state, self.journal.say(step)), step, group)
             except NotYet as wait:
                 self._after(wait.fetch, step, group)
-        while self._queue and not self._ending and self._running < self.settings.jobs and self.engine is not None:
-            _, _, missed = heapq.heappop(self._queue)
+        while self._queue and not self._ending and self.engine is not None:
+            missed = self._queue[0][2]
+            if not self._capacity.take(missed.demand):  # nothing smaller goes first: it might never get its turn
+                break
+            heapq.heappop(self._queue)
             self._running += 1
             group.start_soon(self._run, missed, self.engine)
 
@@ -187,7 +196,7 @@ class Drive:
         elif key in self._under_way:
             self._join(step, key)
         else:
-            self._miss(_Missed(step, key, parts, self._why(step, key, parts)))
+            self._miss(_Missed(step, key, parts, self._why(step, key, parts), self.tasks.demand(step)))
 
     def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
         def digest(number: int, action: CopyAction) -> str:
@@ -267,6 +276,7 @@ class Drive:
             self.journal.ended(step, "cancelled", missed.why, started)
             raise
         finally:
+            self._capacity.give(missed.demand)
             self._running -= 1
             self._wake.set()
 

@@ -10,6 +10,7 @@ from bake.plan.outcome import Plan
 from bake.plan.step import ExecOp, GitOp, HttpOp, LocalOp, SecretMount, SshMount, Step, StepId, WriteOp
 from bake.plan.tree import StateId
 from bake.ports import BlobInput, FilesInput, Input, StateInput, Task, TreeInput
+from bake.solve.capacity import Amount, demand
 from bake.spec.target import Target
 
 Secret = Callable[[Target, str], bytes | None]
@@ -39,6 +40,10 @@ class Tasks:
     def retries(self, step: Step) -> int:
         """How often a RUN is tried again: the most that a target it belongs to allows."""
         return max((t.retries for t in self._targets(step)), default=0) if isinstance(step.op, ExecOp) else 0
+
+    def demand(self, step: Step) -> Amount:
+        """How much of what may be in use at once it takes (`weight`, `resources`)."""
+        return demand(step, self._targets(step))
 
     def _targets(self, step: Step) -> list[Target]:
         names = dict.fromkeys(origin.target for origin in self._plan.origins.get(step.id, ()))

@@ -146,8 +146,10 @@ TARGET_KEYS = _table(
         "nothing is pushed then.", "", 'immutable-tags = ["v*"]'),
     Key("timeout", "scalar", atoms.DURATION, "The longest that a step may run.", "", 'timeout = "10m"'),
     Key("retries", "scalar", atoms.INTEGER, "How often a failing step is tried again.", "", "retries = 2"),
-    Key("weight", "scalar", atoms.NUMBER, "How many job slots a step of this target takes.", "", "weight = 2"),
-    Key("resources", "table", atoms.VALUE, "Limits of RUN steps, not part of the cache key.", "buildx bake: resources",
+    Key("weight", "scalar", atoms.NUMBER, "How many of the job slots (`-j`) a step takes; one that wants more than "
+        "there are runs alone.", "", "weight = 2"),
+    Key("resources", "table", atoms.VALUE, "What RUN steps take, not part of the cache key: a step waits until others "
+        "leave that much memory and that many processors (`cpu-quota` / `cpu-period`).", "buildx bake: resources",
         'resources = { memory = "2g" }', fields=RESOURCES),
     Key("unset", "list", atoms.NAME, "Inherited keys to forget: `KEY`, or `KEY.NAME` of a table.", "",
         'unset = ["args.DEBUG", "cache-from"]'),
