@@ -58,7 +58,7 @@ def demand(step: Step, targets: Iterable[Target]) -> Amount:
 def _of_target(step: Step, target: Target) -> Amount:
     if not isinstance(step.op, ExecOp):
         return Amount(target.weight)
-    limits = {name: float(value) for name, value in target.resources.items() if not name.startswith("cpuset-")}
+    limits = {name: float(str(value)) for name, value in target.resources.items() if not name.startswith("cpuset-")}
     cpus = limits.get("cpu-quota", 0.0) / (limits.get("cpu-period") or _CPU_PERIOD)
     return Amount(target.weight, max(limits.get("memory", 0.0), 0.0), cpus)
 
