@@ -48,6 +48,7 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
         user=stage.config.user,
         network=_network(stage, instruction),
         security="insecure" if instruction.security == "insecure" else "sandbox",
+        hostname=stage.world.build_args.get("BUILDKIT_SANDBOX_HOSTNAME") or "buildkitsandbox",
         mounts=tuple(mounts),
         files=files,
         hosts=tuple(sorted(target.extra_hosts)),
@@ -112,8 +113,10 @@ def _mount(
             number = -1
             if mount.from_:
                 number = _number(inputs, _source(stage, instruction, mount.from_))
+            space = stage.world.build_args.get("BUILDKIT_CACHE_MOUNT_NS")
+            name = f"{space}/{mount.id}" if space else mount.id
             return CacheMount(
-                _target(stage, mount.target, instruction), mount.id, mount.sharing, number,
+                _target(stage, mount.target, instruction), name, mount.sharing, number,
                 clean("/" + mount.source), mount.mode, mount.uid, mount.gid, mount.readonly,
             )  # fmt: skip
         case df.TmpfsMount():
