@@ -87,7 +87,8 @@ def _short(text: str) -> str:
     return " ".join(text.split())[:500]
 
 
-def lost(address: str, reason: str) -> HostError:
+def lost(address: str, error: BaseException) -> HostError:
     """The error for a builder that went away while it built."""
+    reason = str(getattr(error, "message", None) or "") or str(error) or type(error).__name__
     hint = "is it still running? what it has built is cached there"
     return HostError(Diagnostic("builder-lost", f"lost builder {address}: {reason}", hint=hint))

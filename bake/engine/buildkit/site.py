@@ -62,10 +62,10 @@ class Site:
             return await self._open()
         except (GRPCError, StreamTerminatedError, TimeoutError, OSError) as error:
             self.abandon()
-            raise lost(self.address.text, str(error) or type(error).__name__) from None
-        except BaseExceptionGroup:
+            raise lost(self.address.text, error) from None
+        except ExceptionGroup as group:
             self.abandon()
-            raise lost(self.address.text, "it refused the session") from None
+            raise lost(self.address.text, group.exceptions[0]) from None
 
     async def _open(self) -> Builder:
         async with self._opening:

@@ -124,8 +124,7 @@ class Solve:
         address = self._builder.address.text
         failed = self._fold.failed()
         if not isinstance(error, GRPCError) or _is_lost(error) or (failed and "context canceled" in failed[0][1]):
-            said = str(error) or type(error).__name__
-            return BuilderLost(lost(address, said).diagnostics)
+            return BuilderLost(lost(address, error).diagnostics)
         details = error.details if isinstance(error.details, list) else []
         digest = failed[0][0] if failed else vertex_of(details)
         self.failed = self._step_of(digest) if digest else None
