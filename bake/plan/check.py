@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from bake.dockerfile.instructions import Arg, Dockerfile
+from bake.dockerfile.instructions import Arg, Dockerfile, Onbuild
 from bake.dockerfile.lint import CHECK_ARG, lint
+from bake.dockerfile.parse import parse_instruction
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform
 from bake.plan.compile import Compiler, Siblings, platforms_of
@@ -105,8 +106,10 @@ def _likeness(one: _Built) -> object:
 def _unused_args(built: Iterable[_Built]) -> Iterator[Diagnostic]:
     """Values of `args` that no Dockerfile declares; what many targets share is used when one of them uses it."""
     used: dict[tuple[Span, str], bool] = {}
+    built = list(built)
+    triggered = frozenset(name for one in built for name in _triggered(one.recipe.dockerfile))
     for one in built:
-        declared = _declared(one.recipe.dockerfile)
+        declared = _declared(one.recipe.dockerfile) | triggered
         for name in one.target.args:
             span = one.target.span(f"args.{name}")
             if span is not None and not name.upper().startswith(_NO_ARG):
@@ -116,6 +119,15 @@ def _unused_args(built: Iterable[_Built]) -> Iterator[Diagnostic]:
         if not somewhere:
             hint = f"add `ARG {name}` to the Dockerfile, or remove it here"
             yield Diagnostic("unused-arg", f"no Dockerfile declares ARG {name}", span, hint, "warning")
+
+
+def _triggered(dockerfile: Dockerfile) -> Iterator[str]:
+    """ARGs that an ONBUILD declares in whatever is FROM this image, which may be a target of the same spec."""
+    for stage in dockerfile.stages:
+        for instruction in stage.instructions:
+            if isinstance(instruction, Onbuild) and instruction.trigger.split(None, 1)[0].upper() == "ARG":
+                trigger = parse_instruction(instruction.trigger, instruction.span)
+                yield from (name for name, _ in trigger.pairs) if isinstance(trigger, Arg) else ()
 
 
 def _declared(dockerfile: Dockerfile) -> frozenset[str]:

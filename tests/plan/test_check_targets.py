@@ -63,6 +63,18 @@ args = { B = "1" }
     assert found(spec, files) == ["Dockerfile:4:1: unused-stage", "bake.toml:7:14: unused-arg"]
 
 
+def test_an_argument_of_an_onbuild_counts_for_those_who_build_on_it() -> None:
+    spec = """
+[target.base]
+tags = ["localhost:1/base"]
+dockerfile-inline = "FROM scratch\\nONBUILD ARG MODE=a\\nONBUILD LABEL mode=$MODE"
+[target.app]
+args = { MODE = "b", OTHER = "c" }
+dockerfile-inline = "FROM localhost:1/base"
+"""
+    assert found(spec, {}) == ["bake.toml:6:30: unused-arg"]
+
+
 def test_targets_may_stand_on_each_other() -> None:
     spec = """
 [target.base]

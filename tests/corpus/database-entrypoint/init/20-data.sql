@@ -1,0 +1,1 @@
+insert into guests values ('ada');

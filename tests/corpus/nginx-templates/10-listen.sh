@@ -1,0 +1,2 @@
+#!/bin/sh
+echo "$0: port $PORT" >&2

@@ -1,0 +1,3 @@
+// Says how long two days are.
+const ms = require("ms");
+console.log(ms("2 days"));

@@ -1,0 +1,5 @@
+"""Says where it runs."""
+
+import sys
+
+print(sys.prefix)

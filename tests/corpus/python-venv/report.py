@@ -1,0 +1,5 @@
+"""Escapes what it is given."""
+
+from markupsafe import escape
+
+print(escape("<a & b>"))
