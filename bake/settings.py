@@ -6,6 +6,7 @@ environment come from the caller.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import PurePath
@@ -36,6 +37,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """All settings. `store` "" stands for the cache directory, `jobs` 0 for a number that fits the processors."""
 
     store: str = ""
+    store_max_size: str = "50GB"
+    store_max_age: str = "90d"
     jobs: int = 0
     engine: str = "embedded"
     sandbox: str = ""
@@ -46,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 HELP: Mapping[str, str] = {
     "store": "directory of the shared layer cache",
+    "store.max-size": "what the store may hold at the end of a run, as 50GB; 0: no limit",
+    "store.max-age": "how long unused things stay in it, as 90d, 12h; 0: no limit",
     "jobs": "steps that run at once",
     "engine": "embedded or buildkit",
     "sandbox": "crun, runc or bubblewrap; empty: found by a probe",
@@ -64,8 +69,8 @@ def read_settings(source: Source | None, environment: Mapping[str, str], cpus: i
     """(settings, where each came from: `default`, the file's name, `BAKE_…`). Raises InputError for a bad value."""
     values = _file_values(source) if source is not None else {}
     origins = {name: source.name if source is not None and name in values else "default" for name in HELP}
-    for name in ("store", "jobs", "engine", "sandbox", "load"):
-        variable = f"BAKE_{name.upper()}"
+    for name in ("store", "store.max-size", "store.max-age", "jobs", "engine", "sandbox", "load"):
+        variable = f"BAKE_{field_of(name).upper()}"
         if text := environment.get(variable):
             values[name] = int(text) if name == "jobs" and text.isdecimal() else text
             origins[name] = variable
@@ -76,15 +81,54 @@ def read_settings(source: Source | None, environment: Mapping[str, str], cpus: i
     ), origins
 
 
+def field_of(name: str) -> str:
+    """The field of `Settings` that a name of `HELP` stands for."""
+    return name.replace(".", "_").replace("-", "_")
+
+
+def size_of(text: str) -> int:
+    """Bytes of `50GB`, `1.5 GiB`, `1000`. Raises ValueError."""
+    number, unit = _amount(text)
+    return int(number * _SIZES[unit])
+
+
+def age_of(text: str) -> float:
+    """Seconds of `90d`, `12h`, `30m`, `45s`, `2w`. Raises ValueError."""
+    number, unit = _amount(text)
+    if not unit and number:
+        raise ValueError(text)
+    return number * _AGES[unit]
+
+
+_SIZES: Mapping[str, int] = {"": 1, "b": 1} | {
+    f"{letter}{end}": base**power
+    for power, letter in enumerate("kmgt", 1)
+    for end, base in (("", 1000), ("b", 1000), ("ib", 1024))
+}
+_AGES: Mapping[str, float] = {"": 0.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def _amount(text: str) -> tuple[float, str]:
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?([a-z]*)", text.strip().lower())
+    if match is None or match[2] not in {**_SIZES, **_AGES}:
+        raise ValueError(text)
+    return float(match[1]), match[2]
+
+
 def _home(environment: Mapping[str, str], variable: str, fallback: str) -> PurePath:
     return PurePath(environment.get(variable) or PurePath(environment.get("HOME") or "/root", fallback))
 
 
 def _file_values(source: Source) -> dict[str, object]:
     try:
-        return tomllib.loads(source.text)
+        values = tomllib.loads(source.text)
     except tomllib.TOMLDecodeError as error:
         raise InputError(Diagnostic("bad-toml", f"{source.name}: {error}")) from None
+    store = values.get("store")
+    if isinstance(store, dict):  # [store] with its limits; its directory is `path` then
+        del values["store"]
+        values |= {"store" if name == "path" else f"store.{name}": value for name, value in store.items()}
+    return values
 
 
 def _converted(values: Mapping[str, object], where: str) -> Settings:
@@ -94,6 +138,13 @@ def _converted(values: Mapping[str, object], where: str) -> Settings:
         hint = f"did you mean '{near}'?" if near else f"settings are: {', '.join(HELP)}"
         raise InputError(Diagnostic("unknown-setting", f"unknown setting '{unknown[0]}' in {where}", hint=hint))
     try:
-        return msgspec.convert(values, Settings)
+        settings = msgspec.convert({field_of(name): value for name, value in values.items()}, Settings)
     except msgspec.ValidationError as error:
         raise InputError(Diagnostic("bad-setting", f"{where}: {error}")) from None
+    for name, read in (("store.max-size", size_of), ("store.max-age", age_of)):
+        text = getattr(settings, field_of(name))
+        try:
+            read(text)
+        except (ValueError, KeyError):
+            raise InputError(Diagnostic("bad-setting", f"{where}: {name} is '{text}'; it is {HELP[name]}")) from None
+    return settings

@@ -106,7 +106,17 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
             for warning in remember(session.store, loaded.root, options.names, started, fold.report(), run.errors):
                 emit(found(warning))
             on_event(end)
+        if run.worked:
+            await tidy(session)
         return BuildResult(fold.report(), tuple(run.errors))
+
+
+async def tidy(session: Session) -> None:
+    """Keeps the store within its limits; what hinders that is left to the next run."""
+    from bake.app.pruning import collect
+
+    with suppress(BakeError, OSError):
+        await collect(session)
 
 
 def tell_notices(session: Session, emit: Emit) -> None:
@@ -134,6 +144,7 @@ class _Run:
     emit: Emit
     errors: list[BakeError] = field(default_factory=list)
     cancelled: bool = True
+    worked: bool = False
     started: float = field(default_factory=monotonic)
     walk: Walk | None = None
     _invocations: dict[tuple[str, str], Invocation] = field(default_factory=dict)
@@ -168,7 +179,8 @@ class _Run:
                     await self.commit(delivery)
             if not self.errors:
                 self.errors += await caches.write(self.walk, delivery)
-            if any(report.status in ("run", "failed") for report in solution.reports.values()):
+            self.worked = any(report.status in ("run", "failed") for report in solution.reports.values())
+            if self.worked:
                 await self.sweep()
             self.cancelled = False
         except BaseExceptionGroup as group:

@@ -20,7 +20,7 @@ from bake.app.trial import Settings as TrialSettings
 from bake.app.trial import Trial, told
 from bake.engine.embedded.launch import Tier, find_tier
 from bake.errors import BakeError
-from bake.settings import HELP
+from bake.settings import HELP, field_of
 
 Status = Literal["ok", "warning", "missing"]
 _LOW = 2_000_000_000
@@ -79,7 +79,9 @@ async def examine(options: Options) -> Examination:
     """Tries all that a build needs. Raises InputError when the settings are wrong."""
     with Session(options) as session:
         settings, origins = session.settings, session.origins
-        values = tuple(Value(name, _shown(getattr(settings, name)), origins[name], help) for name, help in HELP.items())
+        values = tuple(
+            Value(name, _shown(getattr(settings, field_of(name))), origins[name], help) for name, help in HELP.items()
+        )
         tier = await find_tier()
         checks = [_python(), _tier(tier), *await _trials(session, tier), *_programs(), *_extras()]
         return Examination(values, tuple(checks), logins(session.environment))

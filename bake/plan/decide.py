@@ -18,7 +18,7 @@ def reason(*, uncached: bool, known: bool, last: Parts | None, now: Callable[[],
     if uncached:
         return Why("no-cache", "asked for")
     if known:
-        return Why("evicted", "its result was removed from the store")
+        return Why("evicted", "evicted: its result was removed from the store")
     if last is None:
         return Why("never-built", "")
     return explain(last, now())

@@ -35,7 +35,7 @@ def explain(old: Parts, new: Parts) -> Why:
         names = [n for n in changed if any(n == p or (p.endswith(".") and n.startswith(p)) for p in prefixes)]
         if names:
             return Why(kind, _detail(kind, names, old, new))
-    return Why("evicted", "its result was removed from the store")
+    return Why("evicted", "evicted: its result was removed from the store")
 
 
 def _detail(kind: str, names: Sequence[str], old: Parts, new: Parts) -> str:

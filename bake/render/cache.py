@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
 
@@ -44,6 +44,36 @@ def usage_text(store: str, rows: Sequence[Usage], width: int | None = None, styl
             lines.append((words, str(len(sizes)), size(sum(sizes))))
     total = size(sum(row.size for row in rows))
     return table(_COLUMNS, lines, width, style) + f"{total} in {store}\n"
+
+
+class Item(Protocol):
+    """See store.candidates."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def size(self) -> int: ...
+    @property
+    def last_used(self) -> float: ...
+
+
+def pruned_json(store: str, items: Sequence[Item], dry: bool) -> str:
+    """`{"version": 1, "store": …, "dry_run": …, "size": bytes, "removed": [{"kind", "name", "size", "last_used"}]}`."""
+    rows = [{"kind": i.kind, "name": i.name, "size": i.size, "last_used": i.last_used} for i in items]
+    return _json(store=store, dry_run=dry, size=sum(item.size for item in items), removed=rows)
+
+
+def pruned_text(store: str, items: Sequence[Item], dry: bool, width: int | None = None, style: Style = _PLAIN) -> str:
+    """A line a kind, then the sum."""
+    lines = []
+    for kind, words in _KINDS.items():
+        sizes = [item.size for item in items if item.kind == kind]
+        if sizes:
+            lines.append((words, str(len(sizes)), size(sum(sizes))))
+    total = size(sum(item.size for item in items))
+    return table(_COLUMNS, lines, width, style) + f"{total} {'would be ' if dry else ''}removed from {store}\n"
 
 
 def verified_json(store: str, sound: bool, found: Sequence[Diagnostic], left: Sequence[Diagnostic]) -> str:

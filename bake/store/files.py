@@ -39,6 +39,10 @@ class FileTable:
         row = self._database.one("SELECT value FROM facts WHERE kind = ? AND name = ?", kind, name)
         return row[0] if row is not None else None
 
+    def facts(self, kind: str) -> list[tuple[str, bytes]]:
+        """All facts of a kind, by name."""
+        return self._database.all("SELECT name, value FROM facts WHERE kind = ? ORDER BY name", (kind,))
+
     def remember_fact(self, kind: str, name: str, value: bytes) -> None:
         if self.fact(kind, name) != value:
             with self._database.write_durably() as connection:

@@ -2,6 +2,7 @@
 
 oci/                     an OCI image layout: oci-layout, index.json, blobs/sha256/<hex>
 layers/<state>/          fs/ (an overlay lower) and listing (bake/plan/listing.py)
+users                    a lock that all who have the store open share (users.py)
 index.db                 SQLite (schema.py)
 tmp/<owner>/             scratch directories of one process (owner.py)
 locks/                   a lock for each owner, and `claims` (locks.py)
@@ -17,7 +18,7 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from bake.errors import Diagnostic
-from bake.ports import Blobs, Files, Layers, Records
+from bake.ports import Blobs, Layers, Records
 from bake.store.blobs import BlobDirectory
 from bake.store.database import Database
 from bake.store.durable import drop_unsafe, make_safe
@@ -29,8 +30,11 @@ from bake.store.owner import Owner, boot_id
 from bake.store.records import RecordTable
 from bake.store.sweep import Remove, sweep_orphans, sweep_owners
 from bake.store.trouble import mapped
+from bake.store.users import Users
 
 if TYPE_CHECKING:
+    from bake.store.candidates import Item, Keep
+    from bake.store.prune import Limits
     from bake.store.usage import Usage
 
 _DIRECTORIES = ("", "oci", "oci/blobs", "oci/blobs/sha256", "layers", "tmp", "locks")
@@ -48,12 +52,13 @@ class DiskStore:
     records: Records
     layers: Layers
     blobs: Blobs
-    files: Files
+    files: FileTable
     results: Results
     runs: Runs
     database: Database
     _owner: Owner = field(repr=False)
     _claims: Claims = field(repr=False)
+    _users: Users = field(repr=False)
     _boot: str = field(repr=False)
     _leftovers: tuple[Path, ...] = field(repr=False)
 
@@ -87,6 +92,26 @@ class DiskStore:
 
         return usage(self.root, self.database)
 
+    def choose(self, limits: Limits, keep: Keep) -> list[Item]:
+        """What `prune` would remove."""
+        from time import time
+
+        from bake.store.candidates import candidates
+        from bake.store.prune import choose
+
+        return choose(candidates(self.root, self.database, keep), limits, time())
+
+    def prune(self, limits: Limits, keep: Keep) -> tuple[list[Item], list[Path]] | None:
+        """What was removed, and the directories to be deleted now; None when another process has the store open."""
+        from bake.store.prune import take_out
+
+        with self._users.alone() as alone:
+            if not alone:
+                return None
+            chosen = self.choose(limits, keep)
+            with mapped(self.root):
+                return chosen, take_out(chosen, self.root, self.database, self._owner) if chosen else []
+
     def close(self) -> None:
         """See ports.Store. Waits until new layers are on the disk."""
         if self.database.closed:
@@ -97,6 +122,7 @@ class DiskStore:
             self._claims.close()
             self._owner.close()
             self.database.close()
+            self._users.close()
 
 
 def open_store(path: Path, remove: Remove = rmtree) -> DiskStore:
@@ -108,7 +134,12 @@ def open_store(path: Path, remove: Remove = rmtree) -> DiskStore:
     boot = boot_id()
     with mapped(root):
         _make(root)
-    database = Database(root / "index.db", root)
+    users = Users(root)
+    try:
+        database = Database(root / "index.db", root)
+    except BaseException:
+        users.close()
+        raise
     owner, claims = Owner(root), Claims(root)
     try:
         with mapped(root):
@@ -119,13 +150,14 @@ def open_store(path: Path, remove: Remove = rmtree) -> DiskStore:
     except BaseException:
         owner.close()
         database.close()
+        users.close()
         raise
     blobs = BlobDirectory(root, database, owner)
     layers = LayerTable(root, database, owner, blobs, boot)
     records = RecordTable(database, claims)
     return DiskStore(
         root, records, layers, blobs, FileTable(database), Results(database), Runs(database), database, owner,
-        claims, boot, leftovers,
+        claims, users, boot, leftovers,
     )  # fmt: skip
 
 

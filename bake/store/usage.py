@@ -48,13 +48,13 @@ def _directories(kind: Kind, parent: Path) -> list[Usage]:
     if not parent.is_dir():
         return []
     return [
-        Usage(kind, row.name, _size(row.path), row.stat().st_mtime)
+        Usage(kind, row.name, size_below(row.path), row.stat().st_mtime)
         for row in os.scandir(parent)
         if row.is_dir(follow_symlinks=False)
     ]
 
 
-def _size(directory: str) -> int:
+def size_below(directory: str) -> int:
     """Bytes of the regular files below, as far as this process may look."""
     total, todo = 0, [directory]
     while todo:

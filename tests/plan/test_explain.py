@@ -28,7 +28,7 @@ OLD = {
         ({"parent": "q"}, Why("parent", "the step before it has a new result")),
         ({"parent": "q", "source.0": "t", "file.a": "2"}, Why("file", "a changed")),
         ({"arg.V": "2", "instruction": "RUN y"}, Why("instruction", "the instruction changed")),
-        ({}, Why("evicted", "its result was removed from the store")),
+        ({}, Why("evicted", "evicted: its result was removed from the store")),
     ],
 )
 def test_the_most_telling_difference_is_the_reason(changes: dict[str, str | None], why: Why) -> None:
