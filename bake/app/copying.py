@@ -55,7 +55,7 @@ async def copy(
     with Session(options) as session:
         tell_notices(session, emit)
         place = opened(session, here, count)
-        targets = await place.tags() if all_tags else (named(here),)
+        targets = sorted(await place.tags()) if all_tags else (named(here),)
         images = [(target, await _image(place, here, target, platform)) for target in targets]
         rows = [(node, _name(there, here, target, node, all_tags)) for target, node in images]
         errors: tuple[BakeError, ...] = ()
