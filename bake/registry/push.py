@@ -54,6 +54,7 @@ class Publisher:
         self._claims: dict[tuple[str, str], anyio.Lock] = {}
         self._holders: dict[tuple[str, str], list[str]] = {}
         self._blobs: dict[tuple[str, str], BlobOutcome] = {}
+        self._put_already: set[tuple[str, str]] = set()
         self._tags = Tags(registry, emit)
         self._failures: list[BakeError] = []
 
@@ -185,8 +186,13 @@ class Publisher:
         self._emit(_finished(outcome.repository, blob, outcome.outcome, outcome.sent))
 
     async def _manifests(self, repository: str, image: Publication) -> None:
+        """Each manifest once, whatever number of images names it: a registry may not find what is written anew."""
         for document in (*image.manifests, image.root):
-            await self._put(repository, document.digest, document)
+            place = repository, document.digest
+            async with self._claims.setdefault(place, anyio.Lock()):
+                if place not in self._put_already:
+                    await self._put(repository, document.digest, document)
+                    self._put_already.add(place)
 
     async def _move(self, image: Publication, tag: Reference) -> Digest:
         return await self._put(tag.repository, tag.tag or DEFAULT_TAG, image.root)

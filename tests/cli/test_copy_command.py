@@ -185,7 +185,8 @@ def test_one_platform_and_by_digest(server: RegistryServer, other: RegistryServe
 
 def test_all_tags(server: RegistryServer, other: RegistryServer, line: Line, tmp_path: Path) -> None:
     digests = {tag: make(server.host, "team/many", tag).digest for tag in ("a", "b")}
-    assert line(f"copy --all-tags {server.host}/team/many {other.host}/many")[0] == 0
+    code, _, err = line(f"copy --all-tags {server.host}/team/many {other.host}/many")
+    assert code == 0, err
     assert {tag: sha256(manifest(f"{other.host}/many:{tag}")) for tag in digests} == digests
     assert line(f"copy --all-tags {other.host}/many oci:{tmp_path}/many")[0] == 0
     code, _, err = line(f"copy oci:{tmp_path}/many {other.host}/x")
