@@ -255,7 +255,7 @@ def test_places(text: str, kind: str, told: str) -> None:
     assert (place_of(text).kind, str(place_of(text))) == (kind, told)
 
 
-@pytest.mark.parametrize("text", ["oci:", "UPPER/x", "", "a b"])
+@pytest.mark.parametrize("text", ["oci:", "team/UPPER", "", "a b"])
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         place_of(text)
