@@ -289,6 +289,7 @@ class Drive:
     async def _tried(self, step: Step, engine: Engine) -> Layer:
         """Runs the step, again after a failure as often as its targets allow (`retries`)."""
         task, say = self.tasks.task(step, self.states), self.journal.say(step)
+        self.journal.hide(step, task.secrets.values())
         for left in range(self.tasks.retries(step), 0, -1):
             try:
                 return await engine.run(task, say)

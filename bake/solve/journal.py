@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from time import monotonic
 
 from bake.events import Event, StepFinished, StepLog, StepProgress, StepReport, StepStarted, StepStatus
@@ -10,6 +10,7 @@ from bake.plan.outcome import Plan
 from bake.plan.reason import Why
 from bake.plan.step import Step, StepId
 from bake.ports import Say
+from bake.solve.masking import masked, needles
 from bake.solve.results import info
 
 
@@ -20,6 +21,7 @@ class Journal:
         self._plan = plan
         self._emit = emit
         self._zero = monotonic()
+        self._hidden: dict[StepId, tuple[str, ...]] = {}
         self.reports: dict[StepId, StepReport] = {}
 
     def started(self, step: Step, why: Why, at: float) -> None:
@@ -56,10 +58,15 @@ class Journal:
         self.reports[step.id] = report
         self._emit(StepFinished(step=report))
 
+    def hide(self, step: Step, secrets: Iterable[bytes]) -> None:
+        """Keeps the values out of what the step says from now on."""
+        self._hidden[step.id] = needles(secrets)
+
     def say(self, step: Step) -> Say:
         """Where the engine tells what a step prints and what is being done for it."""
 
         def say(stream: str, line: str) -> None:
+            line = masked(line, self._hidden.get(step.id, ()))
             if stream == "progress":
                 self._emit(StepProgress(id=step.id, text=line))
             else:

@@ -88,6 +88,7 @@ class Build:
         if value is None and mount.required:
             hint = f'give it with secret = [{{ id = "{mount.id}", … }}] in the target'
             raise _at(StepError(Diagnostic("missing-secret", f"secret {mount.id}: not found", hint=hint)), step)
+        self._board.journal.hide(step, self._task(step).secrets.values())
         return self._site.secrets.add(mount.id, value)
 
     def _agent_id(self, step: Step, mount: SshMount) -> str:

@@ -13,7 +13,7 @@ from bake.engine.embedded.made import write_listing
 from bake.engine.embedded.mounts import MountPlan, copy_root
 from bake.engine.embedded.overlay import mount_writable
 from bake.engine.embedded.remove import remove_tree
-from bake.engine.embedded.requests import Command, Exec, Interact, Made
+from bake.engine.embedded.requests import Cached, Command, Exec, Interact, Made, Mounted
 from bake.engine.embedded.stack import Stack
 from bake.engine.embedded.stubs import Stubs
 from bake.engine.embedded.threads import in_thread
@@ -37,7 +37,7 @@ async def execute(
         mounts = Mounts()
         stack.callback(mounts.close)
         plan = MountPlan(place, request.scratch, workspace, mounts, stack, say)
-        binds = [await plan.prepare(mounted) for mounted in request.mounts]
+        binds = [await plan.prepare(mounted) for mounted in sorted(request.mounts, key=_turn)]
         binds += [*map(plan.script, request.files), *_generated(plan, request.command)]
         binds.sort(key=lambda bind: bind.target)
         stubs = _stubs(request.lower, binds, workspace.may)
@@ -89,6 +89,11 @@ async def _limited(request: Exec, sandbox: Sandbox, root: str, execution: Execut
         raise _failed(request.command, message, None, "step-timeout") from None
     except StartFailed as error:
         raise _failed(request.command, f"could not be started: {error}", None) from None
+
+
+def _turn(mounted: Mounted) -> str:
+    """Caches are taken in one order by all steps, so that no two wait for one another."""
+    return mounted.directory if isinstance(mounted, Cached) else ""
 
 
 def _sandbox_place(place: str) -> str:
