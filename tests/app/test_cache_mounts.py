@@ -1,4 +1,4 @@
-"""Cache mounts used by several bake processes at once: what each sharing mode promises, and where the caches are kept."""
+"""Cache mounts used by several bake processes at once: what each sharing mode promises, and where they are kept."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A build with secrets and an ssh agent, then a search for their values in everything that the build has left or said."""
+"""A build with secrets and an ssh agent, then a search for their values in all that the build has left or said."""
 
 from __future__ import annotations
 
