@@ -12,7 +12,9 @@ import resource
 import signal
 import socket
 import sys
+from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,6 +24,9 @@ from bake.engine.embedded.server import Server
 from bake.engine.embedded.workspace import Workspace
 from bake.errors import Diagnostic, HostError
 from bake.ports import Sandbox
+
+if TYPE_CHECKING:
+    from bake.sandbox.emulation import Emulation
 
 _HANDLES = 65536
 
@@ -58,9 +63,19 @@ async def _serve(settings: HelperSettings) -> None:
         keep.mkdir(mode=0o700, exist_ok=True)
         return await detect(settings.tier != "root", keep, settings.sandbox or None)
 
+    @cache
+    def emulation() -> Emulation:
+        from bake.sandbox.emulation import Emulation
+
+        return Emulation(Path(settings.home, "emulation"), settings.tier != "root")
+
+    async def need(platform: str) -> None:
+        if platform:
+            await emulation().need(platform)
+
     with socket.socket(fileno=settings.socket) as opened:
         reader, writer = await asyncio.open_unix_connection(sock=opened, limit=1 << 20)
-        await Server(reader, writer, workspace, find_sandbox, settings.stdio).serve()
+        await Server(reader, writer, workspace, find_sandbox, settings.stdio, need).serve()
 
 
 if __name__ == "__main__":

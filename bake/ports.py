@@ -358,7 +358,7 @@ class Unloader(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """A command in a sandbox; `hosts` are further lines of /etc/hosts."""
+    """A command in a sandbox; `platform` is what its programs are made for, "" = this host's."""
 
     args: tuple[str, ...]
     env: tuple[tuple[str, str], ...] = ()
@@ -366,6 +366,7 @@ class Process:
     user: str = ""
     network: str = "host"
     terminal: bool = False
+    platform: str = ""
 
 
 class Fetch(Protocol):

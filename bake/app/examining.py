@@ -115,7 +115,7 @@ async def _trials(session: Session, tier: Tier) -> Sequence[Check]:
         trial = await _tried(tier, TrialSettings(str(place), tier.name, session.settings.sandbox))
     finally:
         shutil.rmtree(place, ignore_errors=True)
-    return [_sandbox(trial), _overlay(trial, store.root), _store(store.root), with_space]
+    return [_sandbox(trial), _platforms(trial), _overlay(trial, store.root), _store(store.root), with_space]
 
 
 async def _tried(tier: Tier, settings: TrialSettings) -> Trial:
@@ -140,6 +140,11 @@ def _sandbox(trial: Trial) -> Check:
     if not trial.chosen:
         return Check("sandbox", "missing", trial.refusal, trial.hint, others)
     return Check("sandbox", "ok", trial.chosen, details=(*lacks, *dict.fromkeys(others)))
+
+
+def _platforms(trial: Trial) -> Check:
+    """Those whose RUN steps can be run; the others can be built as long as nothing is run in them."""
+    return Check("platforms", "ok", ", ".join(trial.platforms) or "none", trial.platforms_hint)
 
 
 def _overlay(trial: Trial, store: Path) -> Check:

@@ -40,12 +40,16 @@ class Trial(msgspec.Struct, frozen=True):
     hint: str = ""
     overlay: str = ""
     overlay_hint: str = ""
+    platforms: tuple[str, ...] = ()
+    platforms_hint: str = ""
 
 
 async def attempt(settings: Settings) -> Trial:
     """To be called in the namespaces of `settings.tier`."""
     from bake.engine.embedded.remove import remove_inside
     from bake.sandbox.detect import detect, survey
+    from bake.sandbox.emulation import Emulation
+    from bake.sandbox.emulation import survey as try_platforms
 
     place = Path(settings.place)
     trial = Trial()
@@ -60,6 +64,9 @@ async def attempt(settings: Settings) -> Trial:
         except BakeError as error:
             refusal, hint = told(error)
             trial = msgspec.structs.replace(trial, refusal=refusal, hint=hint)
+        emulation = Emulation(place / "emulation", settings.tier != "root")
+        runs, advice = await try_platforms(emulation)
+        trial = msgspec.structs.replace(trial, platforms=tuple(runs), platforms_hint=advice)
         refusal, hint = _overlay(place, settings.tier)
         return msgspec.structs.replace(trial, overlay=refusal, overlay_hint=hint)
     finally:

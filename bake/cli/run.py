@@ -21,6 +21,7 @@ from bake.cli.flags import BUILD, SPEC, VIEW, assignment, options
 @click.option("-e", "--env", type=assignment, metavar="NAME=VALUE", multiple=True, help="Set a variable in it.")
 @click.option("-u", "--user", metavar="USER[:GROUP]", help="Run as this user.")
 @click.option("-w", "--workdir", metavar="DIR", help="Run in this directory of the image.")
+@click.option("--platform", metavar="PLATFORM", help="Run the image for this platform, of several.")
 def run(
     target: str,
     args: Sequence[str],
@@ -28,6 +29,7 @@ def run(
     env: Sequence[tuple[str, str]],
     user: str | None,
     workdir: str | None,
+    platform: str | None,
     progress: Any,
     **flags: Any,
 ) -> int:
@@ -47,7 +49,15 @@ def run(
     try:
         return run_async(
             lambda: work(
-                wanted, target, args, shown.event, entrypoint=entrypoint, env=dict(env), user=user, workdir=workdir
+                wanted,
+                target,
+                args,
+                shown.event,
+                entrypoint=entrypoint,
+                env=dict(env),
+                user=user,
+                workdir=workdir,
+                platform=platform,
             )
         )
     except StepFailed as failed:

@@ -139,7 +139,7 @@ class EmbeddedEngine:
         await self.ensure(state, lambda *_: None)
         lower = self._preparation.layers(state)
         async with self._scratch() as scratch:
-            request = Interact(str(scratch), lower, command_of(process), process.terminal)
+            request = Interact(str(scratch), lower, command_of(process), process.terminal, process.platform)
             ended = await self.call(request, lambda *_: None)
             assert isinstance(ended, Ended)
             return ended.code

@@ -86,7 +86,7 @@ class Preparation:
                 return lambda scratch: Mkdir(scratch, lower, path, owner, mode, epoch)
             case ExecOp() as run:
                 command, mounts, files = command_of(run, task), await self.mounts(run, task, say), run.files
-                return lambda scratch: Exec(scratch, lower, command, mounts, files, task.timeout)
+                return lambda scratch: Exec(scratch, lower, command, mounts, files, task.timeout, task.step.platform)
         raise HostError(Diagnostic("engine-defect", f"the embedded engine does not run {task.step.op!r}"))
 
     # COPY

@@ -168,6 +168,7 @@ class Exec(_Wire, tag="exec", frozen=True):
     mounts: tuple[Mounted, ...] = ()
     files: tuple[WrittenFile, ...] = ()
     timeout: float = 0.0
+    platform: str = ""
 
 
 class Interact(_Wire, tag="interact", frozen=True):
@@ -177,6 +178,7 @@ class Interact(_Wire, tag="interact", frozen=True):
     lower: tuple[str, ...]
     command: Command
     terminal: bool
+    platform: str = ""
 
 
 class Unpack(_Wire, tag="unpack", frozen=True):

@@ -44,6 +44,8 @@ _MOST_WAITING = 4 << 20
 """Bytes of messages that wait for bake to read them; beyond, lines of output are counted instead of sent."""
 
 FindSandbox = Callable[[], Awaitable[Sandbox]]
+NeedPlatform = Callable[[str], Awaitable[None]]
+"""Raises HostError when programs of a platform cannot run here."""
 
 
 class Server:
@@ -56,8 +58,10 @@ class Server:
         workspace: Workspace,
         find_sandbox: FindSandbox,
         stdio: tuple[int, ...],
+        need: NeedPlatform,
     ) -> None:
         self.workspace = workspace
+        self.need = need
         self.stdio = stdio
         self._reader = reader
         self._writer = writer
@@ -160,6 +164,7 @@ def _in_thread(work: Callable[[Any, Ownership, Callable[[], None]], Answer]) -> 
 
 
 async def _exec(request: Exec, caller: Caller) -> Answer:
+    await caller.server.need(request.platform)
     sandbox = await caller.server.sandbox()
     try:
         return await execute.execute(request, sandbox, caller.server.workspace, caller.output, caller.say)
@@ -168,6 +173,7 @@ async def _exec(request: Exec, caller: Caller) -> Answer:
 
 
 async def _interact(request: Interact, caller: Caller) -> Answer:
+    await caller.server.need(request.platform)
     sandbox = await caller.server.sandbox()
     own = [os.dup(number) for number in (0, 1, 2)]
     try:
