@@ -15,6 +15,7 @@ from bake.oci.platform import Platform, parse_platform
 from bake.plan.bases import as_base
 from bake.plan.facts import Facts, Needs
 from bake.plan.graph import Graph
+from bake.plan.hide import hidden
 from bake.plan.lower.stage import Lowered
 from bake.plan.outcome import Image, Plan
 from bake.plan.recipe import Recipe
@@ -130,7 +131,7 @@ def compile_plan(
         return compiler.needs
     _refuse_violations(compiler)
     steps = compiler.graph.steps
-    return Plan(
+    plan = Plan(
         steps=steps,
         origins={step: tuple(origins) for step, origins in compiler.graph.origins.items()},
         images=tuple(images.values()),
@@ -140,6 +141,7 @@ def compile_plan(
         needs=compiler.needs,
         warnings=tuple(dict.fromkeys(compiler.warnings)),
     )
+    return hidden(plan)
 
 
 def _refuse_violations(compiler: Compiler) -> None:

@@ -20,6 +20,7 @@ class Journal:
     def __init__(self, plan: Plan, emit: Callable[[Event], None]) -> None:
         self._plan = plan
         self._emit = emit
+        self._sensitive = needles(v.encode() for target in plan.targets.values() for v in target.sensitive)
         self._zero = monotonic()
         self._hidden: dict[StepId, tuple[str, ...]] = {}
         self.reports: dict[StepId, StepReport] = {}
@@ -63,10 +64,10 @@ class Journal:
         self._hidden[step.id] = needles(secrets)
 
     def say(self, step: Step) -> Say:
-        """Where the engine tells what a step prints and what is being done for it."""
+        """Where the engine tells what a step prints and what is being done for it; sensitive values are hidden."""
 
         def say(stream: str, line: str) -> None:
-            line = masked(line, self._hidden.get(step.id, ()))
+            line = masked(line, (*self._sensitive, *self._hidden.get(step.id, ())))
             if stream == "progress":
                 self._emit(StepProgress(id=step.id, text=line))
             else:
