@@ -162,6 +162,24 @@ Event = (
 )  # fmt: skip
 
 
+class BuilderState(msgspec.Struct, frozen=True, kw_only=True):
+    """A builder as `bake builders` shows it. `in_use`: records of its cache that running builds hold.
+
+    `steps_cached` and `steps_run` are of all our runs there; `problem` is why it does not answer, "" when it does.
+    """
+
+    addr: str
+    problem: str = ""
+    version: str = ""
+    platforms: tuple[str, ...] = ()
+    labels: dict[str, str] = {}
+    slots: int = 0
+    cache_bytes: int = 0
+    in_use: int = 0
+    steps_cached: int = 0
+    steps_run: int = 0
+
+
 class Transfers(msgspec.Struct, frozen=True, kw_only=True):
     pushed_bytes: int = 0
     pulled_bytes: int = 0

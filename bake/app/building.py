@@ -93,6 +93,10 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
 
         tell_notices(session, emit)
         started = time()
+        if session.on_buildkit:
+            from bake.app.remote import know_builders
+
+            await know_builders(session)
         loaded = load(session)
         for warning in refuse_keys(loaded.targets.values()):
             emit(found(warning))

@@ -39,8 +39,15 @@ async def plan(options: Options, on_event: Emit) -> Prediction:
         tasks = Tasks(planned.plan, planned.facts, _no_blob, lambda *_: None, lambda *_: None)
         contents = Contents(planned.facts, store.layers)
         settings = Settings(loaded.root, session.jobs, True, order_edges(planned.plan))
-        drive = Drive(planned.plan, store, contents, None, tasks, settings, lambda _event: None)
-        solution = await drive.run()
+        if session.on_buildkit:
+            from bake.app.remote import need_packages
+
+            need_packages()
+            from bake.engine.buildkit.predict import predict
+
+            solution = predict(planned.plan, store, contents, tasks, loaded.root)
+        else:
+            solution = await Drive(planned.plan, store, contents, None, tasks, settings, lambda _event: None).run()
         if solution.errors:
             raise solution.errors[0]
         order: Callable[[StepId], int] = list(planned.plan.steps).index

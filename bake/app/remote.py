@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from bake.engine.buildkit.services.auth import Ask
     from bake.engine.buildkit.walk import Walk
 
-_EXTRA = ("grpclib", "h2", "google.protobuf")
+_EXTRA = ("grpclib", "h2", "google")
 
 
 def make_walk(
@@ -51,17 +52,21 @@ def make_walk(
     return Walk(plan, session.store, contents, pool, tasks, settings, emit, tell, how)
 
 
+def need_packages() -> None:
+    """Raises HostError when the packages of the extra `buildkit` are missing."""
+    from importlib.util import find_spec
+
+    if any(find_spec(name) is None for name in _EXTRA):
+        hint = "pip install 'bake[buildkit]'"
+        raise HostError(Diagnostic("no-buildkit", "the packages for builders are not installed", hint=hint))
+
+
 def make_pool(session: Session) -> Pool:
     """The builders of this run. Raises as `make_walk` does."""
-    try:
-        from bake.engine.buildkit.pool import Pool
-        from bake.engine.buildkit.site import Site
-    except ModuleNotFoundError as error:
-        if not (error.name or "").startswith(_EXTRA):
-            raise
-        hint = "pip install 'bake[buildkit]'"
-        raise HostError(Diagnostic("no-buildkit", "the packages for builders are not installed", hint=hint)) from None
+    need_packages()
     from bake.engine.buildkit.address import parse_address
+    from bake.engine.buildkit.pool import Pool
+    from bake.engine.buildkit.site import Site
 
     candidates = builders(session)
     addresses = {c.addr: parse_address(c.addr, session.environment) for c in candidates}
@@ -72,14 +77,42 @@ def make_pool(session: Session) -> Pool:
 
 def builders(session: Session) -> tuple[Candidate, ...]:
     """Those of `--builder`, with what the settings say of them, else all of the settings. Raises InputError."""
+    from bake.engine.buildkit.address import parse_address
     from bake.engine.buildkit.choice import Candidate
+    from bake.engine.buildkit.known import recall
 
     rows = {row.addr: row for row in session.settings.builders}
     wanted = [rows.get(addr, Builder(addr, slots=ALONE)) for addr in session.options.builders] or list(rows.values())
     if not wanted:
         hint = "name one: --builder docker://, or `builders` in the settings"
         raise InputError(Diagnostic("no-builders", "--engine buildkit needs a builder", hint=hint))
-    return tuple(Candidate(row.addr, row.platforms, row.labels, row.slots) for row in wanted)
+    made: list[Candidate] = []
+    for row in wanted:
+        known = recall(session.store.files, parse_address(row.addr, session.environment))
+        platforms = row.platforms or (known.platforms if known is not None else ())
+        made.append(Candidate(row.addr, platforms, row.labels, row.slots))
+    return tuple(made)
+
+
+async def know_builders(session: Session) -> None:
+    """Asks builders that were never asked who they are: a plan needs the platform, the choice all platforms.
+
+    Who does not answer is met again, and told of, when it is to build.
+    """
+    from bake.engine.buildkit.address import parse_address
+
+    need_packages()
+    from bake.engine.buildkit.known import learn, recall
+
+    addresses = [parse_address(c.addr, session.environment) for c in builders(session)]
+    new = [address for address in addresses if recall(session.store.files, address) is None]
+    await asyncio.gather(*(learn(session.store.files, address) for address in new), return_exceptions=True)
+
+
+def native_platform(session: Session) -> str:
+    """The platform that the first builder runs itself; "" while it is not known."""
+    first = next((c.platforms for c in builders(session) if c.platforms), ())
+    return first[0] if first else ""
 
 
 ALONE = 64

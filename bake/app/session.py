@@ -92,7 +92,12 @@ class Session:
 
     @cached_property
     def platform(self) -> Platform:
-        """The platform of this host, which embedded builds run on."""
+        """The platform that builds run on: this host's, or the first builder's as far as it is known."""
+        if self.on_buildkit:
+            from bake.app.remote import native_platform
+
+            if known := native_platform(self):
+                return parse_platform(known)
         machine = os.uname()
         return parse_platform(f"linux/{machine.machine}")
 

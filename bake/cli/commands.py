@@ -43,6 +43,7 @@ COMMANDS: Mapping[str, Entry] = {
         "bake.cli.import_:import_", "Turn docker-bake.hcl, docker-bake.json or compose.yaml into bake.toml"
     ),
     "init": Entry("bake.cli.init:init", "Write a first bake.toml from the Dockerfiles that are there"),
+    "builders": Entry("bake.cli.builders:builders", "Show the BuildKit builders: state, load, and how often they hit"),
     "doctor": Entry("bake.cli.doctor:doctor", "Show the settings, what this host can do and how to get the rest"),
     "schema": Entry("bake.cli.about:schema", "Print a JSON schema: of bake.toml, of the report, of events"),
     "completion": Entry("bake.cli.about:completion", "Print the completion script for a shell"),

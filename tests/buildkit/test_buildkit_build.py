@@ -111,3 +111,36 @@ def test_a_daemon_that_is_not_there(project) -> None:  # type: ignore[no-untyped
     (error,) = result.errors
     assert (result.report.exit_code, error.diagnostics[0].code) == (4, "no-builder")
     assert "there is no socket" in str(error)
+
+
+def test_the_plan_is_what_the_build_does(project) -> None:  # type: ignore[no-untyped-def]
+    project.write("a", "1")
+    write(project, f"{BASE}COPY a /a\nRUN cat /a\n")
+    assert {step.status for step in project.plan(builders=NOWHERE)} == {"run"}
+    assert project.build().errors == ()
+    assert {step.status for step in project.plan(builders=NOWHERE)} == {"cached"}
+    project.write("a", "2")
+    planned = project.plan(builders=NOWHERE)
+    built = project.build()
+    assert reasons(planned) == reasons(built.report.steps) == {
+        "COPY a /a": ("file", "a changed"),
+        "RUN cat /a": ("parent", "the step before it has a new result"),
+    }  # fmt: skip
+
+
+def test_builders_command(project, daemon) -> None:  # type: ignore[no-untyped-def]
+    from click.testing import CliRunner
+
+    from bake.cli.builders import builders
+
+    write(project, f"{BASE}RUN true\n")
+    assert project.build().errors == ()
+    environment = {"BAKE_STORE": str(project.store)}
+    addresses = f"{daemon.address},{NOWHERE[0]}"
+    done = CliRunner().invoke(builders, ["--builder", addresses, "--json"], env=environment, standalone_mode=False)
+    here, nowhere = json.loads(done.stdout)["builders"]
+    assert done.return_value == 4
+    assert (here["problem"], here["platforms"][0][:6], here["steps_cached"] + here["steps_run"]) == ("", "linux/", 3)
+    assert "there is no socket" in nowhere["problem"]
+    shown = CliRunner().invoke(builders, ["--builder", daemon.address], env=environment, standalone_mode=False)
+    assert (shown.return_value, shown.stdout.split()[:2]) == (0, ["BUILDER", "STATE"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -16,6 +16,17 @@ EVICTED = Why("evicted", "the builder has it no more")
 
 
 @dataclass
+class Tally:
+    """Steps that a builder had in its cache, and that it ran."""
+
+    cached: int = 0
+    run: int = 0
+
+    def add(self, cached: bool) -> None:
+        self.cached, self.run = self.cached + cached, self.run + (not cached)
+
+
+@dataclass
 class Board:
     """`whys`: reasons of the steps that our own records have missed; `owners`: step → the solve that tells of it."""
 
@@ -24,10 +35,10 @@ class Board:
     whys: Mapping[StepId, Why]
     owners: dict[StepId, str] = field(default_factory=dict)
     ended: set[StepId] = field(default_factory=set)
-    on_start: Callable[[StepId], None] = lambda _step: None
+    tallies: dict[str, Tally] = field(default_factory=dict)
 
-    def take(self, solve: str, steps: list[StepId], update: Update) -> None:
-        """An update of a vertex that stands for `steps`."""
+    def take(self, solve: str, steps: list[StepId], update: Update, where: str) -> None:
+        """An update of a vertex that stands for `steps`, on the builder `where`."""
         for id in steps:
             if id in self.ended or self.owners.setdefault(id, solve) != solve:
                 continue
@@ -35,11 +46,11 @@ class Board:
             match update:
                 case Started():
                     self.journal.started(step, self.why(id), monotonic())
-                    self.on_start(id)
                 case Said(stream, line):
                     self.journal.say(step)(stream, line)
                 case Ended(cached, seconds):
                     self.end(id, "cached" if cached else "run", seconds)
+                    self.tallies.setdefault(where, Tally()).add(cached)
                 case Seen():
                     pass
 

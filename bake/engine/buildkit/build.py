@@ -151,7 +151,7 @@ class Build:
             steps = self._low.digests.get(digest, [])
             for id in steps:
                 self._deadlines.take(self._steps[id], update)
-            self._board.take(ref, steps, update)
+            self._board.take(ref, steps, update, self._site.address.text)
 
         return tell
 

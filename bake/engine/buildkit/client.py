@@ -89,6 +89,13 @@ class Builder:
             raise
         return str(info.version.version)
 
+    async def usage(self) -> tuple[int, int]:
+        """(bytes that its cache holds, how many of its records are in use by what runs now)."""
+        found = await self.call(
+            CONTROL + "DiskUsage", MESSAGES.DiskUsageRequest(), MESSAGES.DiskUsageResponse, timeout=_ASK_S
+        )
+        return sum(row.size for row in found.records), sum(row.in_use for row in found.records)
+
     async def capabilities(self, ref: str) -> frozenset[str]:
         """Ids of what its LLB may hold; asked through the gateway, with a solve that does nothing (reference §4)."""
         request = MESSAGES.SolveRequest(ref=ref, internal=True)

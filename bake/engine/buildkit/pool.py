@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 import msgspec
 
+from bake.engine.buildkit.board import Tally
 from bake.engine.buildkit.choice import Candidate, Work, assign, ranked
 from bake.engine.buildkit.site import Site
 from bake.engine.buildkit.solve import BuilderLost
@@ -15,6 +16,7 @@ from bake.errors import Diagnostic, HostError
 from bake.ports import Files
 
 _FACT = "builders"
+_TALLY = "builder-tally"
 
 
 class Pool:
@@ -86,11 +88,20 @@ class Pool:
         away = error.diagnostics[0].code in ("no-builder", "builder-lost")
         return away and (len(self.candidates) > 1 or site.was_open)
 
-    @property
-    def sites(self) -> Sequence[Site]:
-        return tuple(self._sites.values())
+    def tally(self, tallies: Mapping[str, Tally]) -> None:
+        """Adds what this run's steps came to on each builder to what is remembered (`bake builders`)."""
+        for addr, now in tallies.items():
+            before = remembered_tally(self._files, addr)
+            total = (before.cached + now.cached, before.run + now.run)
+            self._files.remember_fact(_TALLY, addr, msgspec.msgpack.encode(total))
 
     async def close(self) -> None:
         for site in self._sites.values():
             await site.close()
         self._sites.clear()
+
+
+def remembered_tally(files: Files, addr: str) -> Tally:
+    """What a builder's steps came to in all runs of this user."""
+    data = files.fact(_TALLY, addr)
+    return Tally(*msgspec.msgpack.decode(data, type=tuple[int, int])) if data else Tally()

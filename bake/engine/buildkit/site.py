@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from uuid import uuid4
 
 import anyio
-import msgspec
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from bake.engine.buildkit.address import Address
-from bake.engine.buildkit.client import About, Builder
+from bake.engine.buildkit.client import Builder
 from bake.engine.buildkit.docker import DockerApi
 from bake.engine.buildkit.failure import lost
+from bake.engine.buildkit.known import Known, ask
 from bake.engine.buildkit.services import health
 from bake.engine.buildkit.services.auth import Ask, Auth
 from bake.engine.buildkit.services.filesync import FileSync
@@ -22,18 +21,7 @@ from bake.engine.buildkit.services.ssh import Agents
 from bake.engine.buildkit.session import Method, Session
 from bake.ports import Files
 
-_FACT = "buildkit"
 _CLOSE_S = 2.0
-
-
-class Known(msgspec.Struct, frozen=True):
-    """What is remembered of a builder, so that it is asked once and not in every run."""
-
-    version: str
-    worker: str
-    platforms: tuple[str, ...]
-    caps: tuple[str, ...]
-    labels: dict[str, str] = {}
 
 
 @dataclass
@@ -73,7 +61,7 @@ class Site:
                 self._builder = Builder(self.address)
             if self._session is None or self._session.lost:
                 await self._forget_session()
-                self.known = await self._learn(self._builder)
+                self.known = await ask(self.files, self._builder)
                 self._session = Session(self._builder, self.methods(), self.shared_key)
                 try:
                     await self._session.__aenter__()
@@ -105,16 +93,6 @@ class Site:
         assert self.known is not None
         return frozenset(self.known.caps)
 
-    async def _learn(self, builder: Builder) -> Known:
-        """Asks who it is; what it can do is asked once for each version of it."""
-        about = await builder.about()
-        remembered = recall(self.files, self.address)
-        if remembered is not None and (remembered.version, remembered.worker) == (about.version, about.worker):
-            return remembered
-        known = _known(about, await builder.capabilities(uuid4().hex))
-        self.files.remember_fact(_FACT, self.address.text, msgspec.msgpack.encode(known))
-        return known
-
     async def _forget_session(self) -> None:
         if self._session is not None:
             session, self._session = self._session, None
@@ -135,16 +113,3 @@ class Site:
             self._builder.close()
             self._builder = None
             await asyncio.sleep(0)
-
-
-def _known(about: About, caps: frozenset[str]) -> Known:
-    return Known(about.version, about.worker, about.platforms, tuple(sorted(caps)), dict(about.labels))
-
-
-def recall(files: Files, address: Address) -> Known | None:
-    """What was learnt of a builder in an earlier run."""
-    data = files.fact(_FACT, address.text)
-    try:
-        return msgspec.msgpack.decode(data, type=Known) if data is not None else None
-    except msgspec.DecodeError:
-        return None

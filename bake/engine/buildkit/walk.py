@@ -76,6 +76,7 @@ class Walk:
         finally:
             self._leave_rest()
             self._visit()
+            self.pool.tally(self._board.tallies)
             with anyio.CancelScope(shield=True):
                 await self.pool.close()
         return Solution(self.states, self.journal.reports, tuple(self.errors))

@@ -137,6 +137,15 @@ OpMetadata
 Definition
  1 defs bytes*
  2 metadata string>OpMetadata
+DiskUsageRequest
+ 1 filter string*
+DiskUsageResponse
+ 1 records UsageRecord*
+UsageRecord
+ 1 id string
+ 2 mutable bool
+ 3 in_use bool
+ 4 size int64
 SolveRequest
  1 ref string
  2 definition Definition
