@@ -424,6 +424,10 @@ class Sandbox(Protocol):
     @property
     def name(self) -> str: ...
 
+    @property
+    def reductions(self) -> Mapping[str, str]:
+        """What a step gets less than under BuildKit: key → sentence."""
+
     async def run(
         self, root: str, execution: Execution, scratch: str, output: Callable[[str, bytes], None] | None
     ) -> int:

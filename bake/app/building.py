@@ -163,6 +163,7 @@ class _Run:
         for warning in plan.warnings:
             self.emit(found(warning))
         engine = self.session.engine
+        engine.warn = lambda warning: self.emit(found(warning))
         caches = RemoteCaches(self.session, plan.targets, self.emit, lambda d: self.emit(found(d)))
         delivery: Delivery | None = None
         solution = Solution({}, {})

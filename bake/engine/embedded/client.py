@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -34,6 +34,7 @@ from bake.engine.embedded.requests import (
     Spread,
     Whole,
 )
+from bake.engine.embedded.wire import SandboxChosen
 from bake.errors import BakeError, Diagnostic, HostError
 from bake.image.form import level_note
 from bake.oci import media_types
@@ -49,6 +50,9 @@ _BLOB_TYPES = {
     "none": media_types.OCI_LAYER,
 }
 
+_UNASKED = frozenset({"resource-limits", "terminal"})
+"""Reductions that no Dockerfile notices: limits are asked for by the target, a terminal by `bake run`."""
+
 
 class EmbeddedEngine:
     """Builds on this host, without a daemon. The helper process starts with the first thing to do."""
@@ -57,6 +61,7 @@ class EmbeddedEngine:
 
     def __init__(self, store: Store, fetch: Fetch, sandbox: str | None = None) -> None:
         self.store = store
+        self.warn: Callable[[Diagnostic], None] = lambda _warning: None
         self._sandbox = sandbox or ""
         self._helper: Helper | None = None
         self._home: Path | None = None
@@ -177,12 +182,21 @@ class EmbeddedEngine:
 
     # The helper
 
+    def _tell_lacks(self, chosen: SandboxChosen) -> None:
+        """Says once what steps cannot do here and could under BuildKit; what no Dockerfile can ask for is left out."""
+        lacks = [sentence for key, sentence in chosen.lacks.items() if key not in _UNASKED]
+        if lacks:
+            message = f"RUN steps get less here than they may expect ({chosen.sandbox}): {'; '.join(lacks)}"
+            hint = "`bake doctor` says what this host can do and how to get the rest"
+            self.warn(Diagnostic("reduced-sandbox", message, hint=hint, severity="warning"))
+
     async def call(self, request: Request, say: Say) -> Answer:
         """Sends a request to the helper, which is started if need be."""
         async with self._starting:
             if self._helper is None:
                 self._home = self._home or self.store.layers.scratch()
                 self._helper = await Helper.start(str(self._home), str(self.store.root / "sandbox"), self._sandbox)
+                self._helper.on_sandbox = self._tell_lacks
         return await self._helper.call(request, say)
 
     @asynccontextmanager

@@ -6,6 +6,7 @@ import asyncio
 import os
 import socket
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from itertools import count
 
@@ -14,7 +15,7 @@ import msgspec
 
 from bake.engine.embedded.launch import HelperSettings, find_tier, helper_argv
 from bake.engine.embedded.requests import Answer, Request
-from bake.engine.embedded.wire import Call, Cancel, FromHelper, Reply, ToHelper, encode, error_of, read
+from bake.engine.embedded.wire import Call, Cancel, FromHelper, Reply, SandboxChosen, ToHelper, encode, error_of, read
 from bake.errors import Diagnostic, HostError
 from bake.ports import Say
 
@@ -28,6 +29,7 @@ class Helper:
 
     def __init__(self, process: asyncio.subprocess.Process, tier: str) -> None:
         self.tier = tier
+        self.on_sandbox: Callable[[SandboxChosen], None] = lambda _chosen: None
         self._process = process
         self._said: deque[str] = deque(maxlen=_KEPT_LINES)
         self._ids = count(1)
@@ -113,6 +115,9 @@ class Helper:
         decoder = msgspec.msgpack.Decoder(FromHelper)
         while (frame := await read(reader)) is not None:
             message = decoder.decode(frame)
+            if isinstance(message, SandboxChosen):
+                self.on_sandbox(message)
+                continue
             future, say = self._waiting.get(message.id, (None, None))
             if future is None or say is None:
                 continue

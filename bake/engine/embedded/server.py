@@ -36,7 +36,18 @@ from bake.engine.embedded.requests import (
     Unpack,
 )
 from bake.engine.embedded.threads import in_thread
-from bake.engine.embedded.wire import Call, Cancel, FromHelper, Log, Reply, ToHelper, encode, failure_of, read
+from bake.engine.embedded.wire import (
+    Call,
+    Cancel,
+    FromHelper,
+    Log,
+    Reply,
+    SandboxChosen,
+    ToHelper,
+    encode,
+    failure_of,
+    read,
+)
 from bake.engine.embedded.workspace import Workspace
 from bake.ports import Sandbox
 
@@ -88,6 +99,7 @@ class Server:
         async with self._finding:
             if self._sandbox is None:
                 self._sandbox = await self._find_sandbox()
+                self._send(SandboxChosen(0, self._sandbox.name, dict(self._sandbox.reductions)))
             return self._sandbox
 
     async def _answer(self, call: Call) -> None:

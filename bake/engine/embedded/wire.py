@@ -52,8 +52,16 @@ class Log(msgspec.Struct, frozen=True, tag="log"):
     lines: tuple[str, ...]
 
 
+class SandboxChosen(msgspec.Struct, frozen=True, tag="chosen"):
+    """From the helper, before its first container: the sandbox, and what a step gets less in it, by key."""
+
+    id: int
+    sandbox: str
+    lacks: dict[str, str]
+
+
 ToHelper = Call | Cancel
-FromHelper = Reply | Log
+FromHelper = Reply | Log | SandboxChosen
 
 _encoder = msgspec.msgpack.Encoder()
 _KINDS: dict[str, type[BakeError]] = {
