@@ -177,7 +177,7 @@ class _Run:
                     self.errors += solution.errors
                     if self.errors and not self.session.options.keep_going:
                         group.cancel_scope.cancel()
-                again = caches.are_wrong(self.walk, solution)
+                again = caches.are_wrong(self.walk, self.errors)
                 if again:
                     self.errors.clear()
                 elif delivery is not None and not self.errors:

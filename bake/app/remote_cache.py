@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +22,6 @@ from bake.plan.outcome import Plan
 from bake.plan.step import ImageOp
 from bake.plan.tree import StateId
 from bake.solve.drive import Drive
-from bake.solve.results import Solution
 from bake.spec.target import Table, Target
 from bake.store import DiskStore
 
@@ -63,15 +62,15 @@ class RemoteCaches:
         shared = SharedRecords(self.session.store, self._sources, lambda name: name.partition("/")[0] in hosts)
         return replace(self.session.store, records=shared)
 
-    def are_wrong(self, walk: object, solution: Solution) -> bool:
+    def are_wrong(self, walk: object, errors: Sequence[BakeError]) -> bool:
         """Whether layers that a cache told of are gone, or something else: then walk again, and their steps run.
 
-        None of them is taken from a cache again in this run.
+        None of them is taken from a cache again in this run. `errors`: of the walk and of what it published.
         """
         lost, self.session.fetcher.lost = self.session.fetcher.lost, []
-        if isinstance(walk, Drive) and walk.lost is not None:
-            lost = [*lost, walk.lost]
-        if not lost or any(isinstance(error, StepError) for error in solution.errors):
+        met = [walk.lost] if isinstance(walk, Drive) else []
+        lost += [error for error in (*met, *errors) if isinstance(error, LostLayer)]
+        if not lost or any(isinstance(error, StepError) for error in errors):
             return False
         told: set[str] = set()
         for error in lost:

@@ -181,8 +181,8 @@ REFRESH_S = 7 * 86400
 
 
 def has_news(old: Catalog, new: Catalog) -> bool:
-    """Whether `new`, merged from `old`, is worth writing."""
-    if old.states != new.states or old.selections != new.selections or old.parts.keys() != new.parts.keys():
+    """Whether `new`, merged from `old`, is worth writing. Parts do not count: those of `old` may not be read yet."""
+    if old.states != new.states or old.selections != new.selections:
         return True
     if {slot: visit.key for slot, visit in old.slots.items()} != {slot: v.key for slot, v in new.slots.items()}:
         return True

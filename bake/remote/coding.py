@@ -23,6 +23,7 @@ LIMIT = 64 << 20
 PACKED_LIMIT = 16 << 20
 """Bytes of a blob as it is sent."""
 VERSION = 1
+_LATEST = 1e11
 
 
 class BadCatalog(ValueError):
@@ -173,7 +174,7 @@ class _Reader:
             states[name] = state
         keys = [_hex(row.key) for row in wire.records]
         records = {
-            key: Known(self._at(row.state), row.created, row.duration, row.used)
+            key: Known(self._at(row.state), _time(row.created), _time(row.duration), row.used)
             for key, row in zip(keys, wire.records, strict=True)
         }
         selections = {(self._at(s), self._text(t)): _hex(digest) for s, t, digest in wire.selections}
@@ -188,7 +189,7 @@ class _Reader:
         diff_id = f"sha256:{_hex(row.diff_id)}" if row.diff_id else ""
         if bool(diff_id) != bool(blobs):
             raise BadCatalog("a layer in it has an archive but no diff id, or the reverse")
-        return CachedState(parent, _hex(row.listing), row.size, row.created, diff_id, blobs)
+        return CachedState(parent, _hex(row.listing), row.size, _time(row.created), diff_id, blobs)
 
     def _blob(self, row: _Archive) -> Blob:
         digest = f"sha256:{_hex(row.digest)}"
@@ -225,6 +226,13 @@ def _bottom_up(catalog: Catalog) -> Iterable[StateId]:
             state = catalog.states[state].parent
         done.update(dict.fromkeys(reversed(path)))
     return done
+
+
+def _time(seconds: float) -> float:
+    """A time that any clock and calendar can tell."""
+    if not 0 <= seconds < _LATEST:
+        raise BadCatalog(f"a time in it is {seconds}")
+    return seconds
 
 
 def _hex(data: bytes) -> str:

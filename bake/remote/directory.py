@@ -158,10 +158,10 @@ class DirectoryCache:
 
     def _before(self) -> Catalog:
         """What is there, with parts; nothing where it is damaged, for then it is written anew."""
-        artifact = self._artifact()
-        if artifact is None:
-            return Catalog()
         try:
+            artifact = self._artifact()
+            if artifact is None:
+                return Catalog()
             catalog = self._catalog(artifact)
         except BadCatalog as error:
             if error.newer:
