@@ -24,7 +24,7 @@ from registry_server import RegistryServer, registry
 
 from bake.oci import media_types
 from bake.oci.digest import sha256 as digest_of
-from bake.oci.model import Descriptor
+from bake.oci.model import Descriptor, Manifest, encode
 from bake.oci.reference import parse_reference
 from bake.registry.client import Registry
 from bake.remote.artifact import BUILDKIT_TYPE, NotOurs, read
