@@ -38,9 +38,10 @@ class Table:
 
 @dataclass(slots=True)
 class Draft:
-    """All tables by name, in the order of the source. `below`: comments at the end of the source."""
+    """All tables by name, in the order of the source. `above` and `below`: comments at the ends of the source."""
 
     variables: dict[str, Table] = field(default_factory=dict)
     groups: dict[str, Table] = field(default_factory=dict)
     targets: dict[str, Table] = field(default_factory=dict)
     below: tuple[str, ...] = EMPTY
+    above: tuple[str, ...] = EMPTY

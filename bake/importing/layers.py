@@ -12,7 +12,7 @@ def over(below: Draft, above: Draft) -> Draft:
     for name, table in above.targets.items():
         targets[name] = _table(targets[name], table) if name in targets else table
     variables = {**below.variables, **above.variables}
-    return Draft(variables, {**below.groups, **above.groups}, targets, (*below.below, *above.below))
+    return Draft(variables, {**below.groups, **above.groups}, targets, (*below.below, *above.below), below.above)
 
 
 def _table(below: Table, above: Table) -> Table:

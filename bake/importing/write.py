@@ -21,6 +21,8 @@ _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 def write(draft: Draft) -> str:
     """The whole file."""
     sections = []
+    if draft.above:
+        sections.append("".join(_comment(line) + "\n" for line in draft.above))
     if draft.variables:
         sections.append(_section(("variable",), _variables(draft)))
     if draft.groups:

@@ -138,6 +138,7 @@ class Recipe:
 
     def _named(self, name: str, platform: Platform, span: Span) -> Lowered:
         """A named context, a sibling's tag, or an image of a registry."""
+        span = place_of(span, name)
         spec = self.contexts.get(context_name(name))
         if spec is not None:
             match spec.kind:
@@ -193,7 +194,7 @@ class Recipe:
     def _written(self, name: str, span: Span) -> tuple[Span, str]:
         """Where an image is named, and what its name should be."""
         for stage in self.dockerfile.stages:
-            if stage.span == span and "$" in stage.base:
+            if stage.span.line == span.line and "$" in stage.base:
                 return place_of(span, stage.base), _DEFAULT
         return place_of(span, name), "[REGISTRY/]NAME[:TAG][@DIGEST], in lower case"
 

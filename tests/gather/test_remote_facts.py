@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from bake.errors import Diagnostic, RemoteError, StepError
+from bake.errors import Source as Text
 from bake.gather.images import image_fact
 from bake.gather.urls import url_fact
 from bake.oci.digest import Digest
@@ -147,3 +148,16 @@ def test_an_unreachable_url_is_as_it_was_and_a_refused_one_is_not(store: DiskSto
     gone = HttpOp("http://127.0.0.1:9/file", "file")
     with pytest.raises(RemoteError):
         url_fact(gone, store, warnings.append)
+
+
+@pytest.mark.parametrize(("name", "hint"), [("biuld", "did you mean the stage build?"), ("h.example/other", None)])
+def test_an_image_that_is_not_there_is_told_where_it_is_named(store: DiskStore, name: str, hint: str | None) -> None:
+    source = Source()
+    source.down = "registry-not-found"
+    place = Text("Dockerfile", f"FROM scratch AS build\nFROM {name}\n").span(27)
+    query = ImageQuery(f"{name}:latest", "linux/amd64", span=place, stages=("build",))
+    with pytest.raises(RemoteError) as caught:
+        anyio.run(image_fact, query, source, store.files, lambda _: None)
+    (found,) = caught.value.diagnostics
+    assert str(found.span) == "Dockerfile:2:6"
+    assert found.hint == hint

@@ -104,6 +104,66 @@ def test_a_shop(bring: Import) -> None:
     assert "# the shop itself\n[target.web_front]\n" in found.text
 
 
+COMMENTED = """\
+# the shop, as it is built
+# and run
+
+# all of it
+services:
+  # the page
+  web: # of the shop
+    image: example.com/web # its name
+    build:
+      # from here
+      context: .  # the top
+      args:
+        A: "x # y" # inside
+        # about B
+        B: 2
+      dockerfile_inline: | # inline
+        # not ours
+        FROM scratch
+      # the last
+      target: run
+  # the interface
+  api: {build: ./api} # another
+"""
+
+
+def test_comments_are_kept(bring: Import) -> None:
+    assert (
+        bring(COMMENTED, "compose.yaml").text
+        == """\
+# the shop, as it is built
+# and run
+
+[group]
+# all of it
+default = ["web", "api"]
+
+# the page
+# of the shop
+[target.web]
+# from here
+context = "." # the top
+dockerfile-inline = \"\"\"
+# not ours
+FROM scratch
+\"\"\" # inline
+# inside
+# about B
+args = { A = "x # y", B = "2" }
+# the last
+target = "run"
+tags = ["example.com/web"] # its name
+
+# the interface
+[target.api]
+context = "./api" # another
+"""
+    )
+
+
 def test_what_is_left_out_is_told_with_its_line(bring: Import) -> None:
     found = bring(SHOP, "compose.yaml")
     assert found.codes == [

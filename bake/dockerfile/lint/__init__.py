@@ -62,6 +62,8 @@ _RULES = (
          "remove it, or build it: a target with `target = \"…\"`", own=True),
     Rule("CopyBeforeInstall", "copy-before-install", order.copy_before_install, "move the RUN above this line",
          own=True),
+    Rule("CopyBeforeDependencies", "copy-before-dependencies", order.copy_before_dependencies,
+         "copy the list of dependencies alone, RUN, and then copy the rest", own=True),
     Rule("BrokenJSONForm", "broken-json-form", typos.broken_json_form,
          'double quotes and commas: ["a", "b"]', own=True),
     Rule("StageNameTypo", "stage-name-typo", typos.stage_name_typo,

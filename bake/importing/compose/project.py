@@ -6,6 +6,7 @@ import posixpath
 import re
 
 from bake.errors import Diagnostic, InputError, Source
+from bake.importing.compose import comments
 from bake.importing.compose.document import Mapping
 from bake.importing.compose.loading import Loader, Project
 from bake.importing.compose.reader import Reader
@@ -13,7 +14,7 @@ from bake.importing.compose.services import Service
 from bake.importing.compose.variables import Variables
 from bake.importing.draft import Draft, Table
 from bake.importing.files import Fetch, Files
-from bake.importing.notes import Notes, Text, fault
+from bake.importing.notes import Notes, fault
 
 _NAME = re.compile(r"[A-Za-z0-9_.-]+")
 _USED = frozenset({"image", "build", "environment", "env_file", "platform", "extends"})
@@ -39,8 +40,16 @@ def draft_of(sources: list[Source], files: Files, notes: Notes, fetch: Fetch) ->
             errors += error.diagnostics
     if errors:
         raise InputError(errors)
+    draft.above = comments.head(sources[0].text)
     _finish(draft, built, project, notes)
     return draft
+
+
+def _end(project: Project, name: str, end: int) -> int:
+    """Where the next service begins, or what follows all of them."""
+    at = project.place(name)
+    tops = project.top.keys.values()
+    return min((each for each in (*map(project.place, project.names), *tops) if each > at), default=end)
 
 
 def _finish(draft: Draft, built: list[str], project: Project, notes: Notes) -> None:
@@ -48,7 +57,7 @@ def _finish(draft: Draft, built: list[str], project: Project, notes: Notes) -> N
     if not built:
         notes.add("nothing-to-build", at, "no service has a `build`, so there is no target")
         return
-    group = Table(at)
+    group = Table(at, comments.above(notes.source, at))
     group.put("targets", built)
     draft.groups["default"] = group
 
@@ -60,21 +69,13 @@ def _add(loader: Loader, draft: Draft, project: Project, name: str, service: Map
         raise fault(notes.source, at, f"'{name}' cannot be the name of a target", code="import-value")
     if ours != name:
         notes.add("renamed", at, f"service `{name}` is called `{ours}`")
-    table = Table(at, _above(notes.source, at))
+    table = Table(at, comments.above(notes.source, at))
     reading = Service(loader.reader, ours, service, project.secrets, table)
     reading.env_files = loader.env_files(service)
     reading.read(service.items["build"])
+    comments.attach(notes.source, table, at, _end(project, name, len(notes.source.text)))
     draft.targets[ours] = table
     rest = [key for key in service.items if key not in _USED]
     if rest:
         shown = ", ".join(f"`{key}`" for key in rest)
         notes.add("left-out", at, f"service `{name}`: {shown} say how it runs, not how it is built")
-
-
-def _above(source: Text, at: int) -> tuple[str, ...]:
-    """The comment lines right above the line of an offset."""
-    lines = source.text[:at].split("\n")[:-1]
-    found: list[str] = []
-    while lines and lines[-1].lstrip().startswith("#"):
-        found.append(lines.pop().strip().lstrip("#").strip())
-    return tuple(reversed(found))

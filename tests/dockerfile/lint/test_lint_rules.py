@@ -185,6 +185,18 @@ FINDS = [
         "Packages are installed again whenever any file of the context changes, by the RUN in line 3",
     ),
     (
+        "CopyBeforeDependencies",
+        "FROM alpine\nCOPY . /app\nRUN cd /app && npm ci --omit=dev",
+        "COPY . /app",
+        "Dependencies are installed again whenever any file of the context changes, by the RUN in line 3",
+    ),
+    (
+        "CopyBeforeDependencies",
+        "FROM alpine\nCOPY ./ .\nRUN <<E\npip install --no-cache-dir -r requirements.txt\nE",
+        "COPY ./ .",
+        "Dependencies are installed again whenever any file of the context changes, by the RUN in line 3",
+    ),
+    (
         "BrokenJSONForm",
         "FROM scratch\nCMD ['a', 'b']",
         "['a', 'b']",
@@ -279,6 +291,14 @@ QUIET = [
     ("CopyBeforeInstall", "FROM debian\nCOPY . .\nRUN apt-get install -y /tmp/x && echo install"),
     ("CopyBeforeInstall", "FROM debian AS a\nCOPY . .\nFROM debian\nRUN apt-get update && apt-get install -y curl"),
     ("UnusedStage", "FROM scratch AS a\nFROM scratch"),
+    ("CopyBeforeDependencies", "FROM alpine\nCOPY package.json .\nRUN npm ci\nCOPY . .\nRUN npm run build"),
+    (
+        "CopyBeforeDependencies",
+        "FROM alpine\nRUN --mount=source=uv.lock,target=uv.lock uv sync --no-install-project\nCOPY . .\nRUN uv sync",
+    ),
+    ("CopyBeforeDependencies", "FROM alpine\nCOPY . .\nRUN pip install .\nRUN go build ./... && echo npm"),
+    ("CopyBeforeDependencies", "FROM alpine\nCOPY . .\nRUN --mount=target=/x pip install -r /x/requirements.txt"),
+    ("CopyBeforeDependencies", "FROM alpine AS a\nCOPY . .\nFROM alpine\nCOPY --from=a . .\nRUN go mod download"),
     ("BrokenJSONForm", 'FROM scratch\nCMD ["a", "b"]\nRUN [ "$a" = b ]\nRUN [ -f /x ] || exit 1'),
     ("BrokenJSONForm", "FROM scratch\nRUN ['$a' ]\nCMD [ -f /x ]\nCOPY [a] /b"),
     ("StageNameTypo", "FROM scratch AS build\nFROM build\nCOPY --from=Build /a /b\nCOPY --from=0 /a /b"),
@@ -299,7 +319,7 @@ def test_every_rule_of_the_peer_is_there_and_tested() -> None:
     assert known == set(RULES)
     assert sum(not rule.own for rule in RULES.values()) == 22
     own = {name for name, rule in RULES.items() if rule.own}
-    assert own == {"UnusedStage", "CopyBeforeInstall", "BrokenJSONForm", "StageNameTypo"}
+    assert own == {"UnusedStage", "CopyBeforeInstall", "CopyBeforeDependencies", "BrokenJSONForm", "StageNameTypo"}
 
 
 @pytest.mark.parametrize(
