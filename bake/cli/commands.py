@@ -34,6 +34,7 @@ COMMANDS: Mapping[str, Entry] = {
     "inspect": Entry("bake.cli.registry:inspect", "Show the config and the layers of an image"),
     "tags": Entry("bake.cli.registry:tags", "List the tags of a repository"),
     "catalog": Entry("bake.cli.registry:catalog", "List the repositories of a registry"),
+    "diff": Entry("bake.cli.diff:diff", "Show what differs between two images: files by layer, config"),
     "copy": Entry("bake.cli.copy:copy", "Copy an image between registries and OCI layouts"),
     "login": Entry("bake.cli.login:login", "Log in to a registry"),
     "logout": Entry("bake.cli.login:logout", "Forget the login to a registry"),

@@ -30,15 +30,25 @@ def push(targets: Sequence[str], as_json: bool, progress: Any, reports: Sequence
 @command("inspect", SPEC)
 @click.argument("name", metavar="TARGET|REFERENCE", shell_complete=target_items)
 @click.option("--remote", is_flag=True, help="Ask the registry, also for the name of a target.")
+@click.option("--platform", default="", metavar="OS/ARCH", help="Show the image of this platform only.")
+@click.option("--raw", is_flag=True, help="Print the manifest or index as it is, byte for byte.")
 @click.option("--json", "as_json", is_flag=True, help="Print all there is as JSON.")
-def inspect(name: str, remote: bool, as_json: bool, **flags: Any) -> None:
-    """Show the config and the layers of a built target or of an image in a registry."""
-    from bake.app.showing import inspect as work
+def inspect(name: str, remote: bool, platform: str, raw: bool, as_json: bool, **flags: Any) -> None:
+    """Show the config, the layers with the step that made each, and what attests to an image.
+
+    It may be a built target, a reference in a registry, an OCI layout (oci:DIRECTORY[:TAG]) or a tar of one
+    (oci-archive:FILE[:TAG]).
+    """
+    from bake.app.inspecting import inspect as work
+    from bake.app.inspecting import raw as raw_work
     from bake.cli.interrupt import run_async
     from bake.render.image import image_text
     from bake.render.style import columns, style_for
 
-    found = run_async(lambda: work(options((), flags), name, remote=remote))
+    if raw:
+        click.echo(run_async(lambda: raw_work(options((), flags), name)), nl=False)
+        return
+    found = run_async(lambda: work(options((), flags), name, remote=remote, platform=platform))
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
     else:

@@ -20,6 +20,7 @@ _LAYERS = (
 )
 _SETTINGS = ("Entrypoint", "Cmd", "User", "WorkingDir", "StopSignal")
 _TABLES = ("ExposedPorts", "Volumes")
+_SHORT = len("sha256:") + 12
 
 
 def image_text(found: Mapping[str, Any], width: int | None = None, style: Style = _PLAIN) -> str:
@@ -27,10 +28,14 @@ def image_text(found: Mapping[str, Any], width: int | None = None, style: Style 
     lines = [style.paint("bold", clean(str(found["name"])))]
     lines += [f"{key}: {found[key]}" for key in ("digest", "media_type") if found.get(key)]
     for platform, image in found["platforms"].items():
-        lines += ["", style.paint("bold", platform)]
+        about = [str(image["digest"])] if image.get("digest") else []
+        about += [size(image["size"])] if image.get("size") else []
+        lines += ["", "  ".join([style.paint("bold", clean(platform)), *about])]
         lines += [f"  {line}" for line in _config(image.get("config") or {})]
         rows = [_layer(number, layer) for number, layer in enumerate(image.get("layers", ()), 1)]
         lines += table(_LAYERS, rows, width, style).splitlines()
+    for title, told in (("attestations", _statements(found)), ("referrers", _referrers(found))):
+        lines += ["", style.paint("bold", title), *(f"  {line}" for line in told)] if told else []
     return "\n".join(lines) + "\n"
 
 
@@ -51,3 +56,16 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
 def _layer(number: int, layer: Mapping[str, Any]) -> tuple[str, ...]:
     amount = size(layer["size"]) if layer.get("size") else ""
     return (str(number), amount, str(layer.get("digest", "")), clean(str(layer.get("created_by", ""))))
+
+
+def _statements(found: Mapping[str, Any]) -> list[str]:
+    rows = found.get("attestations") or ()
+    return [
+        clean(f"{row.get('platform') or row['subject'][:_SHORT]}: {', '.join(row['predicates'])}  {row['digest']}")
+        for row in rows
+    ]
+
+
+def _referrers(found: Mapping[str, Any]) -> list[str]:
+    rows = found.get("referrers") or ()
+    return [clean(f"{row['subject'][:_SHORT]}: {row['artifact_type']}  {row['digest']}") for row in rows]
