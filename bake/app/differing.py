@@ -80,7 +80,8 @@ class _Reader:
             listings.append(await self._of_store(layer))
             ids.append(layer.diff_id or str(state))
         steps = [line.entry.created_by for line in record.history if line.layer != -1 and not line.entry.empty_layer]
-        return Layered(msgspec.to_builtins(record.config), tuple(listings), tuple(ids), _padded(steps, len(ids)))
+        config = msgspec.json.decode(msgspec.json.encode(record.config))  # lists where a registry's has lists
+        return Layered(config, tuple(listings), tuple(ids), _padded(steps, len(ids)))
 
     async def _of_store(self, layer: Layer) -> Listing:
         """Of a layer that is unpacked, its listing; of another its archive, downloaded if need be."""

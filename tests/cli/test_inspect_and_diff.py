@@ -123,10 +123,10 @@ def test_diff(built: Line, server: RegistryServer, tmp_path: Path, places: str) 
     assert {row["path"]: row.get("aspects") for row in found["files"] if row["path"] == "data/same"} == {
         "data/same": ["mode 644 → 600"]
     }
-    assert {(row["name"], row["before"], row["after"]) for row in found["config"]} == {
+    assert {(row["name"], str(row["before"]), str(row["after"])) for row in found["config"]} == {
         ("ENV MODE", "fast", "slow"),
         ("LABEL a", "1", "2"),
-        ("LABEL gone", "x", None),
+        ("LABEL gone", "x", "None"),
     }
     text = built(f"diff {one} {two}")[1]
     assert "  + new  (5 B)" in text and "  - data/removed  (7 B)" in text
