@@ -107,9 +107,9 @@ ULIMIT = Atom(
             {
                 "type": "object",
                 "properties": {
-                    "name": {"enum": list(values.ULIMITS)},
-                    "soft": {"type": "integer", "minimum": -1},
-                    "hard": {"type": "integer", "minimum": -1},
+                    "name": {"description": "which limit", "enum": list(values.ULIMITS)},
+                    "soft": {"description": "the limit; -1: none", "type": "integer", "minimum": -1},
+                    "hard": {"description": "how far a process may raise it", "type": "integer", "minimum": -1},
                 },
                 "required": ["name", "soft"],
                 "additionalProperties": False,

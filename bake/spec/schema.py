@@ -90,7 +90,7 @@ def _shape(key: Key) -> dict[str, Any]:
         return {"type": "array", "items": key.atom.schema}
     if key.shape == "table":
         if key.fields:
-            fields = {name: atom.schema for name, atom in key.fields.items()}
+            fields = {name: {"description": f"{name}: {a.says}", **a.schema} for name, a in key.fields.items()}
             return {"type": "object", "additionalProperties": False, "properties": fields}
         return {"type": "object", "additionalProperties": key.atom.schema}
     return dict(key.atom.schema)

@@ -6,11 +6,15 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from bake.errors import Diagnostic
+from bake.errors import Diagnostic, Source
 from bake.spec.keys import TARGET_KEYS
-from bake.spec.resolve import Resolved
+from bake.spec.request import Request
+from bake.spec.resolve import Resolved, resolve
 from bake.spec.target import Target
+from bake.spec.workspace import FileGlob, Spec, load, spec_of
 
 ONE = "[target.t]\n"
 
@@ -169,3 +173,54 @@ def test_overrides_that_cannot_be(
     assert found[0].span.column == column
     if hint is not None:
         assert found[0].hint == hint
+
+
+PATTERNS = st.sampled_from(["t", "*", "?", "[tu]", "u", "x*"])
+
+
+@given(st.lists(st.tuples(PATTERNS, st.sampled_from(["+=", "="]), st.sampled_from("abc")), max_size=6))
+def test_an_exact_name_beats_a_glob_and_later_beats_earlier(rows: list[tuple[str, str, str]]) -> None:
+    """Against the rule itself: globs in the order given, then exact names in the order given."""
+    expected: tuple[str, ...] = ("x/own",)
+    for _, how, value in [r for r in rows if r[0] in ("*", "?", "[tu]")] + [r for r in rows if r[0] == "t"]:
+        expected = (*expected, f"x/{value}") if how == "+=" else (f"x/{value}",)
+    given_ = tuple(f"{pattern}.tags{how}x/{value}" for pattern, how, value in rows)
+    text = "[target.t]\ntags = ['x/own']\n[target.u]\n[target.xx]"
+    found = resolve(spec_of(text), Request(("t",), overrides=given_)).targets["t"].tags
+    assert found == tuple(dict.fromkeys(expected))
+
+
+LAYERS = ("defaults", "grandparent", "parent", "own", "including file", "profile", "--set")
+
+
+@given(st.sets(st.sampled_from(LAYERS)), st.sets(st.sampled_from(LAYERS)))
+def test_the_nearest_that_says_something_wins(says: set[str], unsets: set[str]) -> None:
+    """One rule for all that can speak of a target: a table merges, a scalar replaces, `unset` forgets what is below."""
+
+    def body(layer: str) -> str:
+        return ("unset = ['args.A']\n" if layer in unsets else "") + (f"args.A = '{layer}'\n" if layer in says else "")
+
+    member = f"""
+[target._grandparent]
+{body("grandparent")}[target._parent]
+inherits = ["_grandparent"]
+{body("parent")}[target.t]
+inherits = ["_parent"]
+args.KEPT = "1"
+{body("own")}"""
+    root = f"""
+include = ["m/bake.toml"]
+[defaults]
+{body("defaults")}[target."m:t"]
+{body("including file")}[profile.p.target."m:t"]
+{body("profile")}"""
+    sets = ("m:t.unset=args.A",) if "--set" in unsets else ()
+    sets += ("m:t.args.A=--set",) if "--set" in says else ()
+    texts = {"/w/bake.toml": Source("bake.toml", root), "/w/m/bake.toml": Source("m/bake.toml", member)}
+    spec = load("/w/bake.toml", texts, {FileGlob("/w", "m/bake.toml"): ["/w/m/bake.toml"]})
+    assert isinstance(spec, Spec)
+    found = resolve(spec, Request(("m:t",), profiles=("p",), overrides=sets)).targets["m:t"].args
+    expected = None
+    for layer in LAYERS:
+        expected = layer if layer in says else None if layer in unsets else expected
+    assert found == {"KEPT": "1"} | ({"A": expected} if expected else {})
