@@ -24,6 +24,7 @@ from bake.app.jobs import Job, check_files, jobs_of
 from bake.app.later import refuse_keys
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
+from bake.app.outputs import insecure_hosts
 from bake.app.planning import Planned, make_plan, order_edges
 from bake.app.remote_cache import RemoteCaches
 from bake.app.results import Built, built, decode, encode, name_of
@@ -98,6 +99,7 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
 
             await know_builders(session)
         loaded = load(session)
+        session.insecure |= insecure_hosts(loaded.targets.values())
         for warning in refuse_keys(loaded.targets.values()):
             emit(found(warning))
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
@@ -324,7 +326,7 @@ class _Feeder:
         self._jobs = dict(jobs)
         self._images = {name: plan.image_of(name) for name in jobs}
         self._forms: dict[StepId, dict[tuple[Compression, int | None], None]] = {}
-        for name, job in ((name, job) for name, rows in jobs.items() for job in rows):
+        for name, job in ((name, job) for name, rows in jobs.items() for job in rows if not job.plain):
             for image in self._images[name]:
                 form = job.form.compression, job.form.latest_file(image)
                 for ref in (ref for ref in image.layers if ref.index < 0):

@@ -19,7 +19,7 @@ def delivery_of(session: Session, emit: Callable[[Event], None], invoked: Invoke
 
     async def put(job: Job, made: Delivered) -> None:
         if job.unpack:
-            for state in made.finals:
+            for _, state in made.finals:
                 await session.engine.ensure(state, lambda _stream, _line: None)
         if job.files:
             from bake.app.writing import write_files

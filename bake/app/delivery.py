@@ -60,7 +60,7 @@ class Delivery:
     async def send(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> None:
         """Makes a target's documents and puts everything but tags and files in place. Raises PublishError."""
         made = await self.documents.make(job, images)
-        if job.pushes or job.target not in self.delivered:
+        if not job.plain and (job.pushes or job.target not in self.delivered):
             self.delivered[job.target] = made
         self._ready.append((job, made))
         if not job.pushes:

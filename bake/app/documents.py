@@ -15,6 +15,7 @@ from bake.image.assemble import Assembled, assemble
 from bake.image.attest.statement import Attached, Statement, attach
 from bake.image.form import Form
 from bake.image.index import index_of
+from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
 from bake.plan.outcome import Image
 from bake.plan.tree import SCRATCH, StateId
@@ -23,12 +24,15 @@ from bake.ports import Engine, Fetch, Store
 
 @dataclass(frozen=True)
 class Delivered:
-    """A target's documents: one image a platform, and what its tags point at. `finals`: each image's final state."""
+    """A target's documents: one image a platform, and what its tags point at. `finals`: each image's final state.
+
+    Of a plain job (see `Job.plain`) there are only those.
+    """
 
     images: tuple[Assembled, ...]
     root: Descriptor
     data: bytes = field(repr=False)
-    finals: tuple[StateId, ...] = ()
+    finals: tuple[tuple[Image, StateId], ...] = ()
     statements: tuple[tuple[Statement, ...], ...] = ()
     attached: tuple[Attached, ...] = ()
 
@@ -55,6 +59,9 @@ class Delivered:
         return tuple(dict.fromkeys((*images, *(blob for each in self.attached for blob, _ in each.blobs))))
 
 
+_NOTHING = Descriptor("", Digest(""), 0)
+
+
 def _root(form: Form, images: Sequence[Assembled], attached: Sequence[Attached]) -> tuple[Descriptor, bytes]:
     """What a tag points at."""
     own, outer = (select(form.annotations, level) for level in ("index", "index-descriptor"))
@@ -74,10 +81,12 @@ class Documents:
 
     async def make(self, job: Job, images: Sequence[tuple[Image, tuple[StateId, ...]]]) -> Delivered:
         """(image, its layers' states) a platform → documents, which are in the store then. Archives what is missing."""
+        finals = tuple((image, states[-1] if states else SCRATCH) for image, states in images)
+        if job.plain:
+            return Delivered((), _NOTHING, b"", finals)
         assembled = [await self._assembled(job.form, image, states) for image, states in images]
-        finals = tuple(states[-1] if states else SCRATCH for _, states in images)
         rows = zip(assembled, finals, strict=True) if job.attest else ()
-        statements = [await self._attestor.statements(job.attest, made, final, job.names) for made, final in rows]
+        statements = [await self._attestor.statements(job.attest, made, final, job.names) for made, (_, final) in rows]
         attached = tuple(
             attach(made.descriptor, found, job.names, made.image.platform, artifact=job.form.artifacts)
             for made, found in zip(assembled, statements, strict=False)

@@ -41,6 +41,12 @@ class Job:
     def pushes(self) -> bool:
         return bool(self.tags or self.repositories)
 
+    @property
+    def plain(self) -> bool:
+        """Whether only plain files are asked for, so that no layer need be packed."""
+        files_only = not (self.pushes or self.loads or self.attest or self.unpack)
+        return files_only and all(file.kind in ("local", "tar") for file in self.files)
+
 
 def jobs_of(target: Target, push: bool, load: bool = False) -> tuple[Job, ...]:
     """One job a form that is asked for, those that push first; none when the image just stays in the store.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -109,6 +109,18 @@ def checked(target: Target, form: Form) -> Form:
     return form
 
 
+def insecure_hosts(targets: Iterable[Target]) -> set[str]:
+    """Registries that the targets' outputs and caches allow to be reached without TLS (`registry.insecure`)."""
+    found: set[str] = set()
+    for target in targets:
+        for row in (*target.output, *target.cache_from, *target.cache_to):
+            if flag(row, "registry.insecure"):
+                named = [str(row[name]) for name in ("name", "ref") if row.get(name)]
+                texts = ",".join(named or target.tags).split(",")
+                found |= {parse_reference(text.strip()).domain for text in texts if text.strip()}
+    return found
+
+
 def attests(target: Target) -> bool:
     """Whether any statement is published with the image."""
     return any(not flag(row, "disabled") for row in target.attest)
@@ -190,6 +202,9 @@ def _names(target: Target, row: Table, span: Span | None) -> tuple[Reference, ..
 def _file(target: Target, kind: str, row: Table, span: Span | None) -> FileOutput | None:
     if kind == "cacheonly":
         return None
+    if kind == "docker" and len(target.platforms) > 1:
+        message = "an output of type docker holds one platform"
+        _refuse("several-platforms", message, span, 'use type = "oci", or build one platform')
     dest = str(row.get("dest") or "")
     tar = kind == "tar" or (kind in ("oci", "docker") and flag(row, "tar", True))
     if not dest or (dest == STDOUT and not tar):

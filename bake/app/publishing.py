@@ -11,6 +11,7 @@ from bake.app.delivery import Delivery
 from bake.app.jobs import jobs_of
 from bake.app.loading import Loaded, load
 from bake.app.options import Options
+from bake.app.outputs import insecure_hosts
 from bake.app.results import Built, decode, name_of
 from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
@@ -32,6 +33,7 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
     with Session(options) as session:
         tell_notices(session, emit)
         loaded = load(session)
+        session.insecure |= insecure_hosts(loaded.targets.values())
         records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
         emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
         errors: list[BakeError] = []

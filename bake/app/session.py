@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,8 @@ class Session:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.environment: Mapping[str, str] = options.environment or os.environ
+        self.insecure: set[str] = set()
+        """Registries that an output or a cache calls insecure, besides those of the settings."""
         self.notice: Callable[[str], None] = lambda _line: None
 
     @cached_property
@@ -57,6 +60,8 @@ class Session:
             host: HostSettings(row.insecure, (Path(row.ca),) if row.ca else (), mirrors=row.mirrors)
             for host, row in self.settings.registries.items()
         }
+        for host in self.insecure:
+            rows[host] = replace(rows.get(host, HostSettings()), insecure=True)
         return Registry(
             default_hosts(rows, self.environment),
             default_sources(self.environment),

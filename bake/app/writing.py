@@ -87,10 +87,9 @@ async def _spread(
 
 def _unload(job: Job, output: FileOutput, made: Delivered, dest: Path) -> Unload:
     """Several platforms get a directory each, unless the output says otherwise (buildx-bake.md §6.1)."""
-    split = output.split if output.split is not None else len(made.images) > 1
-    rows = zip(made.images, made.finals, strict=True)
-    states = tuple((_directory(i.image.platform) if split else "", state) for i, state in rows)
-    return Unload(states, dest, tuple(_beside(job, made, split)), latest=job.form.latest_file(made.images[0].image))
+    split = output.split if output.split is not None else len(made.finals) > 1
+    states = tuple((_directory(image.platform) if split else "", state) for image, state in made.finals)
+    return Unload(states, dest, tuple(_beside(job, made, split)), latest=job.form.latest_file(made.finals[0][0]))
 
 
 def _beside(job: Job, made: Delivered, split: bool) -> Iterator[tuple[str, bytes]]:

@@ -40,11 +40,11 @@ def blob_name(digest: str) -> str:
 
 def index_json(exported: Exported) -> bytes:
     """One entry a name, each pointing at the same root (reference/cache.md §12)."""
-    root = exported.root
-    entries = [
-        Descriptor(root.media_type, root.digest, root.size, annotations={
-            "io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2],
-        })
+    root, own = exported.root, exported.root.annotations or {}
+    names = [
+        {"io.containerd.image.name": name, "org.opencontainers.image.ref.name": name.rpartition(":")[2]}
         for name in exported.names
-    ]  # fmt: skip
-    return encode(Index(tuple(entries) or (Descriptor(root.media_type, root.digest, root.size),)))
+    ] or [{}]
+    return encode(
+        Index(tuple(Descriptor(root.media_type, root.digest, root.size, {**own, **name} or None) for name in names))
+    )

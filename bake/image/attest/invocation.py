@@ -80,13 +80,18 @@ def invocation_of(plan: Plan, facts: Facts, image: Image, source: str = "") -> I
         sha256(text.encode()).hexdigest(),
         redact(dict(target.args), secrets),
         redact(dict(target.labels), secrets),
-        redact({"context": target.context, **target.contexts}, secrets),
+        redact({name: _public(text) for name, text in _contexts(target)}, secrets),
         tuple(sorted(str(row["id"]) for row in target.secret)),
         tuple(sorted(str(row["id"]) for row in target.ssh)),
         tuple(_dependencies(target, steps, facts)),
         notes,
         source,
     )
+
+
+def _contexts(target: Target) -> Iterator[tuple[str, str]]:
+    yield "context", target.context
+    yield from target.contexts.items()
 
 
 def _reached(plan: Plan, final: StepId) -> Iterator[Step]:
