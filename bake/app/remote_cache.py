@@ -93,6 +93,7 @@ class RemoteCaches:
     async def write(self, walk: object, delivery: Delivery | None) -> list[BakeError]:
         """Adds the run's results to the caches that its targets write to; the failures that are to fail the run."""
         if not isinstance(walk, Drive):
+            self._leave_out()
             return []
         plan = walk.plan
         wanted = {name: target for name, target in plan.targets.items() if target.cache_to and name in plan.requested}
@@ -121,6 +122,13 @@ class RemoteCaches:
 
         found = await gather([partial(one, place, list(rows.values())) for place, rows in jobs.items()])
         return [error for error in found if error is not None]
+
+    def _leave_out(self) -> None:
+        for target in self.targets.values():
+            if target.cache_to:
+                message = f"the cache of target '{target.name}' is not written: only the embedded engine can"
+                hint = "BuildKit's results are known by its own keys"
+                self.warn(Diagnostic("cache-not-written", message, target.span("cache-to"), hint, "warning"))
 
     def _destinations(self, target: Target, row: Table, digest: Digest | None) -> Iterator[Place]:
         """Where an entry writes to: an inline cache to each repository in which its image is now."""

@@ -9,6 +9,7 @@ import heapq
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import count
 from time import monotonic
 
 import anyio
@@ -102,6 +103,7 @@ class Drive:
         self._adopted: dict[str, Parts] = {}
         self._under_way: dict[str, list[Step]] = {}
         self._queue: list[tuple[float, int, _Missed]] = []
+        self._order = count()
         self._urgency: dict[StepId, float] | None = None
         self._running = 0
         self._capacity = Capacity(Amount(settings.jobs, settings.memory, settings.cpus))
@@ -237,7 +239,7 @@ class Drive:
             self.journal.ended(missed.step, "run", missed.why)
             self._frontier.finish(missed.step.id)
             return
-        heapq.heappush(self._queue, (-self._urgency[missed.step.id], len(self.keys), missed))
+        heapq.heappush(self._queue, (-self._urgency[missed.step.id], next(self._order), missed))
 
     def _join(self, step: Step, key: str) -> None:
         """A step with the same key is queued or running: this one takes its result."""

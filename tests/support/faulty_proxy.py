@@ -54,12 +54,16 @@ class Fault:
 
 
 class FaultyProxy:
-    """`host` is its `127.0.0.1:port`. Without `upstream` it answers only what faults say, else 404."""
+    """`host` is its `127.0.0.1:port`. Without `upstream` it answers only what faults say, else 404.
+
+    `answered`: bytes of all answers, heads and bodies.
+    """
 
     def __init__(self, upstream: str = "") -> None:
         self.upstream = upstream
         self.faults: list[Fault] = []
         self.seen: list[Seen] = []
+        self.answered = 0
         self.ended = threading.Event()
         self.hanging = threading.Event()
         self.sessions: dict[str, str] = {}
@@ -173,6 +177,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         length = headers.get("Content-Length", str(len(body))) if self.command == "HEAD" else str(len(body))
         self.send_header("Content-Length", length)
+        with self.server.proxy.lock:
+            head = sum(map(len, self._headers_buffer))  # type: ignore[attr-defined]
+            self.server.proxy.answered += head + (0 if self.command == "HEAD" else len(body))
         self.end_headers()
         if fault and fault.corrupt:
             body = bytes([body[0] ^ 1]) + body[1:]
