@@ -6,11 +6,10 @@ import os
 import re
 import subprocess
 import sys
-import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from memory import Measured, measured
 
 MEMORY = 300_000
 """KB that a process may take at most (its peak resident set)."""
@@ -18,26 +17,10 @@ SECONDS = 30
 """Against a hang on a loaded machine; the bench shows seconds."""
 
 
-@dataclass(frozen=True)
-class Ended:
-    code: int
-    said: str
-    peak: int
-
-
-def bake(directory: Path, *argv: str) -> Ended:
-    """`bake ARGV…` in that directory, with its peak memory in KB."""
+def bake(directory: Path, *argv: str) -> Measured:
+    """`bake ARGV…` in that directory."""
     environment = {**os.environ, "NO_COLOR": "1", "BAKE_DEBUG": "1", "XDG_CACHE_HOME": str(directory / "cache")}
-    with (directory / "err").open("wb") as err:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "bake", *argv], cwd=directory, env=environment, stdout=err, stderr=err
-        )
-        killer = threading.Timer(SECONDS, process.kill)
-        killer.start()
-        _, status, usage = os.wait4(process.pid, 0)
-        killer.cancel()
-        process.returncode = os.waitstatus_to_exitcode(status)
-    return Ended(process.returncode, (directory / "err").read_text(), usage.ru_maxrss)
+    return measured(directory, *argv, limit=SECONDS, environment=environment)
 
 
 def chain(count: int, last: str) -> str:
@@ -113,7 +96,7 @@ def test_too_much(tmp_path: Path, name: str, command: str) -> None:
     ends_well(bake(tmp_path, command, *(["all"] if command == "print" else [])), code)
 
 
-def ends_well(ended: Ended, code: str) -> None:
+def ends_well(ended: Measured, code: str) -> None:
     assert "Traceback" not in ended.said
     assert ended.code == 2, ended.said[-2000:]
     assert f"[{code}]" in ended.said, ended.said[-2000:]

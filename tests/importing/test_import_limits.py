@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from memory import measured
 
 MB = 1024 * 1024
 ALIASES = (
@@ -16,13 +15,6 @@ ALIASES = (
     + "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 30))
     + "services: {s: {build: .}}\n"
 )
-_SCRIPT = """
-import resource, sys
-from bake.cli import main
-code = main(["import", sys.argv[1], "-o", "-"])
-used = resource.getrusage(resource.RUSAGE_SELF)
-print(f"{code} {used.ru_utime + used.ru_stime:.3f} {used.ru_maxrss // 1024}")
-"""
 
 
 def _filled(start: str, unit: str, size: int) -> str:
@@ -65,13 +57,10 @@ def test_a_clear_error_in_little_time_and_memory(tmp_path: Path, name: str) -> N
     """CPU time rather than time on the clock, which depends on what else runs."""
     file, text, code = INPUTS[name]
     (tmp_path / file).write_text(text())
-    done = subprocess.run(
-        [sys.executable, "-c", _SCRIPT, file], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False
-    )
-    exit_code, seconds, megabytes = done.stdout.split()
-    assert exit_code == "2", done.stderr[-500:]
-    assert f"error[{code}]" in done.stderr
-    assert f" --> {file}:" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert float(seconds) < 2
-    assert int(megabytes) < 300
+    done = measured(tmp_path, "import", file, "-o", "-", limit=60)
+    assert done.code == 2, done.said[-500:]
+    assert f"error[{code}]" in done.said
+    assert f" --> {file}:" in done.said
+    assert "Traceback" not in done.said
+    assert done.seconds < 2
+    assert done.peak < 300_000
