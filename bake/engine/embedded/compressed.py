@@ -10,9 +10,17 @@ if TYPE_CHECKING:
     from tarfile import TarFile
 
 MOST_BYTES = 256 << 30
-"""Of one archive, decompressed: enough for any image, an end for a decompression bomb."""
+"""Of one archive, decompressed: enough for any image."""
+_UNSUSPECTED = 16 << 30
+_RATIO = 256
+"""How many times its own size an archive may hold. gzip's best is 1032, which only zeros reach."""
 MOST_HEADER = 1 << 20
 _ZSTD_SKIPPABLE = tuple(bytes([0x50 + n]) + b"\x2a\x4d\x18" for n in range(16))
+
+
+def most_bytes(packed: int) -> int:
+    """What an archive of `packed` bytes may hold, a sparse file counted in full: an end for decompression bombs."""
+    return min(MOST_BYTES, max(_UNSUSPECTED, _RATIO * packed))
 
 
 def decompressed(file: IO[bytes]) -> IO[bytes]:
@@ -91,20 +99,20 @@ def open_archive(stream: Hashed) -> TarFile:
 
 
 class Hashed:
-    """Passes a stream through and hashes it. Raises ValueError beyond MOST_BYTES."""
+    """Passes a stream through and hashes it. Raises ValueError beyond `most` bytes."""
 
-    def __init__(self, stream: IO[bytes], check: Callable[[], None]) -> None:
+    def __init__(self, stream: IO[bytes], check: Callable[[], None], most: int = MOST_BYTES) -> None:
         self._stream = stream
         self._check = check
         self._hash = sha256()
-        self._left = MOST_BYTES
+        self._most = self._left = most
 
     def read(self, size: int = -1) -> bytes:
         self._check()
         piece = self._stream.read(size)
         self._left -= len(piece)
         if self._left < 0:
-            raise ValueError(f"it is larger than {MOST_BYTES >> 30} GiB")
+            raise ValueError(f"it holds more than {self._most >> 30} GiB, far more than its own size")
         self._hash.update(piece)
         return piece
 

@@ -156,6 +156,19 @@ class Draft:
             os.close(held)
         self._entries[path] = replace(self._entries[target], link=target) if entry.kind == "f" else entry
 
+    def amend(self, path: str, entry: Entry) -> None:
+        """Gives the regular file at `path`, all its names alike, the attributes of `entry` (of a hard link's own)."""
+        now = self._entries[path]
+        wanted = replace(now, mode=entry.mode, uid=entry.uid, gid=entry.gid, mtime=entry.mtime)
+        if wanted == now:
+            return
+        leader = now.link or path
+        directory, name = self._cursor.parent(leader)
+        attributes.apply(directory, name, replace(wanted, link=""), self.may)
+        for each, other in self._entries.items():
+            if other.kind == "f" and leader in (each, other.link):
+                self._entries[each] = replace(wanted, link=other.link)
+
     def whiteout(self, path: str) -> None:
         """Deletes what lower states hold at `path` (an image layer's `.wh.` entry); this layer's own path stays."""
         entry = self._entries.get(path)

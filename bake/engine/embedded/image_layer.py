@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from bake.engine.embedded import attributes
 from bake.engine.embedded.attributes import Ownership
-from bake.engine.embedded.compressed import Hashed, broken, decompressed, open_archive
+from bake.engine.embedded.compressed import Hashed, broken, decompressed, most_bytes, open_archive
 from bake.engine.embedded.cursor import Cursor
 from bake.engine.embedded.draft import Draft
 from bake.engine.embedded.made import write_listing
@@ -29,8 +29,9 @@ def unpack(request: Unpack, may: Ownership, check: Callable[[], None]) -> Unpack
     fs = os.path.join(request.scratch, "fs")
     os.mkdir(fs, 0o755)
     with Stack(request.lower or (), may) as lower, Draft(fs, lower, may) as draft, open(request.blob, "rb") as file:
-        stream = Hashed(decompressed(file), check)
-        extraction = Extraction(draft, "", layer=True)
+        most = most_bytes(os.fstat(file.fileno()).st_size)
+        stream = Hashed(decompressed(file), check, most)
+        extraction = Extraction(draft, "", layer=True, most=most)
         try:
             archive = open_archive(stream)
             extraction.all(archive)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from bake.engine.embedded.attributes import counts
-from bake.engine.embedded.compressed import MOST_BYTES, Hashed, broken, decompressed, open_archive
+from bake.engine.embedded.compressed import MOST_BYTES, Hashed, broken, decompressed, most_bytes, open_archive
 from bake.engine.embedded.draft import Draft
 from bake.engine.embedded.resolve import join
 from bake.errors import Diagnostic, StepError
@@ -37,7 +37,8 @@ def unpack_into(
     Returns False, with nothing done, when the file is no tar archive. `owner` replaces the archive's.
     """
     with os.fdopen(os.dup(handle), "rb") as file:
-        stream = Hashed(decompressed(file), check)
+        most = most_bytes(os.fstat(handle).st_size)
+        stream = Hashed(decompressed(file), check, most)
         try:
             archive = open_archive(stream)
             first = archive.next()
@@ -47,7 +48,7 @@ def unpack_into(
         if first is None:
             os.lseek(handle, 0, os.SEEK_SET)
             return False
-        Extraction(draft, into(), owner).all(archive, first)
+        Extraction(draft, into(), owner, most=most).all(archive, first)
     return True
 
 
@@ -58,7 +59,14 @@ class Extraction:
     `unsure` tells that something cannot be known without the lower state.
     """
 
-    def __init__(self, draft: Draft, base: str, owner: tuple[int, int] | None = None, layer: bool = False) -> None:
+    def __init__(
+        self,
+        draft: Draft,
+        base: str,
+        owner: tuple[int, int] | None = None,
+        layer: bool = False,
+        most: int = MOST_BYTES,
+    ) -> None:
         self.draft = draft
         self.base = base
         self.owner = owner
@@ -67,6 +75,7 @@ class Extraction:
         self.unsure = False
         self._real: dict[str, str] = {}
         self._bytes = 0
+        self._most = most
 
     def all(self, archive: TarFile, first: TarInfo | None = None) -> None:
         """Extracts everything. Raises StepError for what is unsafe or damaged."""
@@ -76,7 +85,7 @@ class Extraction:
             while member is not None:
                 count += 1
                 self._bytes += member.size
-                if count > MOST_ENTRIES or not 0 <= member.size <= MOST_BYTES or self._bytes > MOST_BYTES:
+                if count > MOST_ENTRIES or not 0 <= member.size <= self._most or self._bytes > self._most:
                     raise _unsafe("the archive", "is too large")
                 self._member(archive, member)
                 archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
@@ -137,6 +146,8 @@ class Extraction:
         if entry is None or entry.kind == "d" or real.startswith(path + "/"):
             raise _unsafe(member.name, f"is a hard link to {member.linkname}, which is no file of the archive")
         self.draft.link(path, real)
+        if entry.kind == "f" and not self.layer:
+            self.draft.amend(path, self._entry(member, "f"))
 
     def _mark(self, parent: str, last: str) -> None:
         name = last.removeprefix(_WHITEOUT)
@@ -153,9 +164,24 @@ class Extraction:
         if known is not None:
             return known
         real = self.draft.resolve(parent, self.base)
+        if not self.layer and self.draft.lookup(real) is None:
+            self._refuse_dangling(parent)
         self._make(real)
         self._real[parent] = real
         return real
+
+    def _refuse_dangling(self, parent: str) -> None:
+        """As BuildKit does for ADD: a link that leads nowhere is no directory, and is not made one."""
+        names = parent.split("/")
+        for count, name in enumerate(names):
+            here = self.draft.lookup(join(self.draft.resolve("/".join(names[:count]), self.base), name))
+            if here is None:
+                return
+            path = "/".join(names[: count + 1])
+            if here.kind == "l" and self.draft.lookup(self.draft.resolve(path, self.base)) is None:
+                raise _unsafe(
+                    path, "is a link that leads nowhere in the destination, and the archive holds paths below it"
+                )
 
     def _make(self, path: str) -> None:
         missing: list[str] = []
