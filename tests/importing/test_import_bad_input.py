@@ -132,6 +132,41 @@ def test_any_text(name: str, pieces: list[str]) -> None:
     outcome(name, SOURCES[name] + "\n" + "".join(pieces))
 
 
+@pytest.mark.parametrize("part", range(2))
+def test_several_mutated_files_at_once(part: int) -> None:
+    """HCL and JSON over compose, with what compose files name mutated too."""
+    chance = random.Random(f"several {part}")
+    for _ in range(100):
+        sources = [Source(name, mutated(text, chance)) for name, text in SOURCES.items() if chance.random() < 0.7]
+        named = mutated("include: [other.yaml]\nservices: {z: {extends: {file: other.yaml, service: y}}}\n", chance)
+        sources.append(Source("compose.override.yaml", named))
+        others = {"other.yaml": mutated(COMPOSE, chance), ".env": mutated("A=1\nB='x y' # z\nC=\"${A}\\n\"\n", chance)}
+        try:
+            convert(*sources, fetch=others.get)
+        except InputError as error:
+            assert all(each.span is not None for each in error.diagnostics)
+
+
+def test_the_command_line_says_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 0 with a file, or 2 with a placed error and none."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BAKE_DEBUG", "1")
+    chance = random.Random("command line")
+    codes: dict[int, int] = {}
+    for number in range(90):
+        name = tuple(SOURCES)[number % 3]
+        Path(name).write_text(mutated(SOURCES[name], chance))
+        Path("bake.toml").unlink(missing_ok=True)
+        code = main(["import", name])
+        err = capsys.readouterr().err
+        assert code == 0 or (code == 2 and f" --> {name}:" in err), err
+        assert Path("bake.toml").exists() == (code == 0)
+        codes[code] = codes.get(code, 0) + 1
+    assert min(codes[0], codes[2]) >= 3
+
+
 RECURSIVE = 'function "f" {\n  params = []\n  result = f()\n}\ntarget "a" { args = { X = f() } }'
 SLOW = 'target "a" { args = { X = regex("(a+)+$", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!") } }'
 BOMB = (

@@ -198,6 +198,13 @@ def test_interpolation(bring: Import, written: str, line: tuple[str, ...], value
     assert found.print(*line)["s"]["args"]["X"] == value
 
 
+def test_a_context_without_a_value_is_left_out(bring: Import) -> None:
+    text = "services:\n  s:\n    build:\n      additional_contexts: {a: , b: ./b}\n      x-bake: {contexts: [c]}\n"
+    found = bring(text, "compose.yaml")
+    assert found.print() == {"s": {"contexts": {"b": "./b"}}}
+    assert found.codes == ["4 null-value", "5 null-value"]
+
+
 def test_a_service_may_extend_another(bring: Import) -> None:
     text = """
 services:

@@ -88,9 +88,13 @@ class Service:
         """`service:x` is the target x."""
         found = {}
         for name, value in self.reader.table(node).items():
-            if value is not None and value.startswith("service:"):
-                value = "target:" + value.removeprefix("service:").replace(".", "_")
-            found[name] = value
+            if value is None:
+                message = f"context `{name}` of service `{self.name}` has no value; it is left out"
+                self.notes.add("null-value", at, message)
+            elif value.startswith("service:"):
+                found[name] = "target:" + value.removeprefix("service:").replace(".", "_")
+            else:
+                found[name] = value
         self.put("contexts", {**found, **(self.table.value("contexts") or {})}, at)
 
     def build_secrets(self, node: Node, at: int) -> None:
