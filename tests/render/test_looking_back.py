@@ -48,6 +48,7 @@ class Hit:
     saved_s: float = 2.5
     run: int = 3
     target: str = EVIL
+    origin: str = ""
 
 
 @dataclass(frozen=True)
