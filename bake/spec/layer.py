@@ -126,6 +126,9 @@ def read_table(key: Key, raw: Any, place: Place, report: Report) -> dict[str, Le
     found: dict[str, Leaf] = {}
     for name, value in raw.items():
         at = place / name
+        if "\0" in name:
+            report.add(Diagnostic("bad-value", f"a name in `{key.name}` holds a NUL character", at.key_span()))
+            continue
         atom = key.fields.get(name) if key.fields else key.atom
         if atom is None:
             hint = report.hint(name, tuple(key.fields))

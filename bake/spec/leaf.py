@@ -51,10 +51,13 @@ class Leaf:
 
 def read_leaf(raw: Any, atom: Atom, place: Place, report: Report, name: str, *, coerce: bool = False) -> Leaf | None:
     """Checks one value; None (and a finding) when it cannot be. `coerce`: a text may stand for any type (`--set`)."""
-    constant = not _holds_template(raw)
+    constant = not _holds(raw, "${")
     if type(raw) not in atom.types and not (isinstance(raw, str) and atom.takes_text and (coerce or not constant)):
         message = f"`{name}` must be {atom.says}, not {describe(raw)}"
         report.add(Diagnostic("wrong-type", message, place.span(), _type_hint(raw, atom)))
+        return None
+    if _holds(raw, "\0"):
+        report.add(Diagnostic("bad-value", f"`{name}` holds a NUL character, which no program takes", place.span()))
         return None
     if not constant:
         return Leaf(raw, atom, place, False) if _check_templates(raw, place, report) else None
@@ -93,10 +96,10 @@ def texts_in(raw: Any) -> Iterator[str]:
             todo += value.values()
 
 
-def _holds_template(raw: Any) -> bool:
+def _holds(raw: Any, part: str) -> bool:
     if isinstance(raw, str):
-        return "${" in raw
-    return isinstance(raw, list | dict) and any("${" in text for text in texts_in(raw))
+        return part in raw
+    return isinstance(raw, list | dict) and any(part in text for text in texts_in(raw))
 
 
 def _check_templates(raw: Any, place: Place, report: Report) -> bool:
