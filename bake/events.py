@@ -30,11 +30,15 @@ class StepInfo(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepReport(StepInfo, frozen=True, kw_only=True):
+    """`needs`: ids of the steps whose results it reads; `size` of the layer it made, in bytes, 0 if it made none."""
+
     status: StepStatus
     why: Why | None = None
     started_s: float = 0.0
     duration_s: float = 0.0
     exit_code: int | None = None
+    needs: tuple[str, ...] = ()
+    size: int = 0
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +47,10 @@ class Metadata(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
-    """`platforms`: manifest digests; `digest`: what a tag points at; both empty until something was exported."""
+    """`platforms`: manifest digests; `digest`: what a tag points at; both empty until something was exported.
+
+    `needs`: the targets that it builds on.
+    """
 
     status: TargetStatus
     platforms: dict[str, str] = {}
@@ -52,6 +59,7 @@ class TargetReport(msgspec.Struct, frozen=True, kw_only=True):
     published: bool = False
     metadata: Metadata = Metadata()
     duration_s: float = 0.0
+    needs: tuple[str, ...] = ()
 
 
 class DiagnosticInfo(msgspec.Struct, frozen=True, kw_only=True):

@@ -260,6 +260,7 @@ class _Run:
                 published=delivery is not None and name in delivery.published,
                 metadata=Metadata(size=done.size if done else 0, labels=_labels(images)),
                 duration_s=round(sum(r.duration_s for r in reports), 4),
+                needs=tuple(plan.edges.get(name, ())),
             )
             self.emit(TargetFinished(name=name, target=report))
 

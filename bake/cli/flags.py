@@ -26,9 +26,11 @@ def report_file(name: str) -> str:
     """A file that a report can be written to; what cannot be written is said before the work, not after it."""
     from pathlib import Path
 
+    from bake.render.forms import FORMS
+
     path = Path(name)
-    if path.suffix != ".json":
-        raise click.BadParameter(f"a report is FILE.json, not '{name}'")
+    if path.suffix not in FORMS:
+        raise click.BadParameter(f"a report is FILE{', FILE'.join(FORMS)}, not '{name}'")
     if not path.parent.is_dir():
         raise click.BadParameter(f"there is no directory '{path.parent}'")
     return name
@@ -73,7 +75,14 @@ VIEW = (
     _option(
         "--progress", type=click.Choice(PROGRESS), default="auto", show_default=True, help="How progress is shown."
     ),
-    _option("--report", "reports", type=report_file, metavar="FILE.json", multiple=True, help="Write the report."),
+    _option(
+        "--report",
+        "reports",
+        type=report_file,
+        metavar="FILE",
+        multiple=True,
+        help="Write the report: a .json, .md or .html file.",
+    ),
 )
 
 

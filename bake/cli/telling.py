@@ -16,6 +16,8 @@ from bake.cli.interrupt import run_async
 from bake.errors import BakeError, Diagnostic, InputError, Interrupted
 from bake.events import DiagnosticFound, DiagnosticInfo, Event, Outcome, Report, RunFinished
 from bake.render.diagnostics import info_of
+from bake.render.forms import form_of
+from bake.render.logs import LogFold, Logs
 from bake.render.renderer import Progress, Renderer, renderer_for
 from bake.render.report import ReportFold, report_json
 
@@ -54,7 +56,8 @@ def tell(work: Callable[[Emit], Awaitable[Result]], view: View) -> int:
     report, errors = telling.end(errors, raised)
     if not by_events:
         show(errors if raised else untold(errors))
-    unwritten = show(_write(report, view))
+    show(write_reports(report, telling.logs(), view.reports))
+    unwritten = show(_print(report)) if view.as_json else 0
     return report.exit_code or unwritten
 
 
@@ -65,6 +68,7 @@ class Telling:
         self._renderer = renderer
         self._errors_too = errors_too
         self._fold = ReportFold()
+        self._logs = LogFold()
         self._finished: RunFinished | None = None
         self._interrupted = False
         self._started = monotonic()
@@ -74,7 +78,12 @@ class Telling:
             self._finished = event
             return
         self._fold.event(event)
+        self._logs.event(event)
         self._renderer.event(event)
+
+    def logs(self) -> Logs:
+        """What the steps printed last."""
+        return self._logs.logs()
 
     def interrupted(self) -> None:
         self._interrupted = True
@@ -122,19 +131,24 @@ class Telling:
         return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self._started, 4))
 
 
-def _write(report: Report, view: View) -> list[BakeError]:
-    """Writes all that can be written; returns what could not."""
-    text = report_json(report) if view.reports or view.as_json else ""
+def write_reports(report: Report, logs: Logs, names: Sequence[str]) -> list[BakeError]:
+    """Writes all that can be written; returns what could not. That spoils no build."""
     unwritten: list[BakeError] = []
-    for name in view.reports:
+    for name in names:
         try:
+            text = form_of(name)(report, logs, os.environ)
             Path(name).write_text(text, encoding="utf-8", errors="backslashreplace")
         except OSError as error:
             unwritten.append(InputError(Diagnostic("report", f"cannot write the report: {error}")))
-    if view.as_json:
-        try:
-            sys.stdout.write(text)
-            sys.stdout.flush()
-        except OSError as error:
+        except Exception as error:  # a defect of a form loses neither the build nor the other forms
             unwritten += failures(error)
     return unwritten
+
+
+def _print(report: Report) -> list[BakeError]:
+    try:
+        sys.stdout.write(report_json(report))
+        sys.stdout.flush()
+    except OSError as error:
+        return list(failures(error))
+    return []

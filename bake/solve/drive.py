@@ -330,7 +330,8 @@ class Drive:
         self._done(step, state)
 
     def _ran(self, step: Step, state: StateId, why: Why, started: float) -> None:
-        self.journal.ended(step, "run", why, started)
+        layer = self.store.layers.layer(state)
+        self.journal.ended(step, "run", why, started, size=layer.size if layer is not None else 0)
         self._done(step, state)
 
     def _unknown(self, step: Step) -> None:

@@ -11,7 +11,7 @@ from bake.plan.reason import Why
 from bake.plan.step import Step, StepId
 from bake.ports import Say
 from bake.solve.masking import masked, needles
-from bake.solve.results import info
+from bake.solve.results import info, needs
 
 
 class Journal:
@@ -37,8 +37,9 @@ class Journal:
         why: Why | None = None,
         started: float | None = None,
         code: int | None = None,
+        size: int = 0,
     ) -> None:
-        """`started`: when it began, on the clock of `monotonic`; None for a step that never ran."""
+        """`started`: when it began, on the clock of `monotonic`; None if it never ran. `size`: of its layer."""
         shown = info(self._plan, step.id)
         if shown is None or (status == "cached" and step.id in self.reports):
             return  # a hit of a second walk was told by the first, or is what that made
@@ -55,6 +56,8 @@ class Journal:
             started_s=0.0 if started is None else round(started - self._zero, 4),
             duration_s=0.0 if started is None else round(monotonic() - started, 4),
             exit_code=0 if status == "run" else code,
+            needs=needs(self._plan, step.id),
+            size=size,
         )
         self.reports[step.id] = report
         self._emit(StepFinished(step=report))

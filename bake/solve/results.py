@@ -65,6 +65,14 @@ def info(plan: Plan, step: StepId) -> StepInfo | None:
     )
 
 
+def needs(plan: Plan, step: StepId) -> tuple[StepId, ...]:
+    """The instructions whose results a step reads, directly or through steps that none stands for."""
+    found: dict[StepId, None] = {}
+    for other in plan.steps[step].inputs:
+        found |= dict.fromkeys((other,) if plan.origins.get(other) else needs(plan, other))
+    return tuple(found)
+
+
 def missing_source(step: StepId, plan: Plan, error: SourceMissing) -> StepError:
     """The error of a COPY or ADD whose source is not there."""
     origin = next(iter(plan.origins.get(step, ())), None)

@@ -163,7 +163,7 @@ def test_json_progress_is_json_only(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert lines[-2]["diagnostic"]["file"] == "Dockerfile"
 
 
-@pytest.mark.parametrize(("errors", "expected"), [((), 2), ((RemoteError(Diagnostic("refused", "no entry")),), 3)])
+@pytest.mark.parametrize(("errors", "expected"), [((), 0), ((RemoteError(Diagnostic("refused", "no entry")),), 3)])
 def test_unwritable_report(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], errors: tuple[BakeError, ...], expected: int
 ) -> None:
@@ -176,3 +176,19 @@ def test_unwritable_report(
     out, err = capsys.readouterr()
     assert "error[report]: cannot write the report" in err
     assert out == other.read_text(), "what can be written is"
+
+
+def test_all_forms_of_a_report_are_written_whatever_happens(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    files = [tmp_path / name for name in ("x.json", "x.md", "x.html")]
+
+    async def work(emit: Emit) -> Outcome:
+        for event in FAILURE[:-1]:
+            emit(event)
+        raise HostError(Diagnostic("disk-full", "no space"))
+
+    assert tell(work, View("quiet", [str(file) for file in files])) == 4
+    assert "no space" in capsys.readouterr().err
+    report, markdown, page = (file.read_text() for file in files)
+    assert json.loads(report)["exit_code"] == 4
+    assert markdown.startswith("## ❌ bake: failed") and "no space" in markdown
+    assert page.startswith("<!doctype html>") and "no space" in page

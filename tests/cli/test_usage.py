@@ -51,8 +51,8 @@ error[bad-value]: invalid value for '--var': 'x' is not NAME=VALUE
 error[bad-value]: invalid value for '--progress': 'loud' is not one of 'auto', 'tty', 'plain', 'json', 'quiet'
   = hint: `bake build --help` shows the usage
 """)
-    assert wrong("--report x.html app", capsys) == snapshot("""\
-error[bad-value]: invalid value for '--report': a report is FILE.json, not 'x.html'
+    assert wrong("--report x.pdf app", capsys) == snapshot("""\
+error[bad-value]: invalid value for '--report': a report is FILE.json, FILE.md, FILE.html, not 'x.pdf'
   = hint: `bake build --help` shows the usage
 """)
     assert wrong("--report /nowhere/at/all/x.json app", capsys) == snapshot("""\

@@ -51,6 +51,7 @@ def test_failure() -> None:
                     "published": False,
                     "metadata": {"size": 0, "labels": {}},
                     "duration_s": 0.2,
+                    "needs": [],
                 },
                 "web": {
                     "status": "failed",
@@ -60,6 +61,7 @@ def test_failure() -> None:
                     "published": False,
                     "metadata": {"size": 0, "labels": {}},
                     "duration_s": 75.2,
+                    "needs": [],
                 },
             },
             "steps": [
@@ -79,6 +81,8 @@ RUN make \\
                     "started_s": 0.0,
                     "duration_s": 75.2,
                     "exit_code": 2,
+                    "needs": [],
+                    "size": 0,
                 },
                 {
                     "id": "late",
@@ -93,6 +97,8 @@ RUN make \\
                     "started_s": 0.0,
                     "duration_s": 0.0,
                     "exit_code": None,
+                    "needs": [],
+                    "size": 0,
                 },
                 {
                     "id": "copy",
@@ -107,6 +113,8 @@ RUN make \\
                     "started_s": 0.0,
                     "duration_s": 0.2,
                     "exit_code": None,
+                    "needs": [],
+                    "size": 0,
                 },
                 {
                     "id": "pip",
@@ -121,6 +129,8 @@ RUN make \\
                     "started_s": 0.0,
                     "duration_s": 0.0,
                     "exit_code": None,
+                    "needs": [],
+                    "size": 0,
                 },
             ],
             "transfers": {

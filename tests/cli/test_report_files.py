@@ -1,0 +1,40 @@
+"""`--report` of real builds: all forms at once, of a failed build too, and a path that cannot be written."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+Call = Callable[..., tuple[int, str, str]]
+ALL = "--progress quiet --report r.json --report r.md --report r.html"
+
+
+def test_a_build_that_went_well(line: Call) -> None:
+    assert line(f"build app {ALL}")[0] == 0
+    report = json.loads(Path("r.json").read_text())
+    by_id = {step["id"]: step for step in report["steps"]}
+    instructions = {step["instruction"]: [by_id[i]["instruction"] for i in step["needs"]] for step in by_id.values()}
+    assert instructions["COPY main.py /"] == ["RUN echo $V"]
+    assert instructions["RUN echo $V"] == ["RUN echo base"]
+    assert by_id and all(step["size"] >= 0 for step in by_id.values())
+    assert max(step["size"] for step in by_id.values()) > 500_000
+    assert report["targets"]["app"]["needs"] == ["base"]
+    assert "| app | built |" in Path("r.md").read_text()
+    page = Path("r.html").read_text()
+    assert "RUN echo $V" in page and ">base</text>" in page
+
+
+def test_a_build_that_failed_and_a_path_that_is_none(line: Call) -> None:
+    with Path("bake.toml").open("a") as file:
+        file.write(
+            '[target.bad]\ndockerfile-inline = """\nFROM scratch\nCOPY root /\nRUN echo "<b>why</b>"; false\n"""\n'
+        )
+    Path("dir.html").mkdir()
+    code, _, err = line(f"build bad {ALL} --report dir.html")
+    assert code == 1 and "error[report]: cannot write the report" in err
+    assert "&lt;b&gt;why&lt;/b&gt;" in Path("r.html").read_text()
+    assert "<b>why</b>" in Path("r.md").read_text()  # in a fenced block
+    assert json.loads(Path("r.json").read_text())["outcome"] == "failed"
+    code, _, err = line("build app --progress quiet --report dir.html")
+    assert (code, err.splitlines()[0].partition(":")[0]) == (0, "error[report]")  # the build went well
