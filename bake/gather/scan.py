@@ -50,12 +50,11 @@ def _walk(root: str, matcher: Matcher | None) -> dict[str, Entry]:
     while todo:
         directory = todo.pop()
         try:
-            rows = list(os.scandir(f"{root}/{directory}" if directory else root))
+            rows = [(row.name, _entry(row)) for row in os.scandir(f"{root}/{directory}" if directory else root)]
         except PermissionError as error:
             raise InputError(Diagnostic("unreadable-context", f"cannot read {error.filename}", hint=_IGNORE)) from None
-        for row in rows:
-            path = f"{directory}/{row.name}" if directory else row.name
-            entry = _entry(row)
+        for name, entry in rows:
+            path = f"{directory}/{name}" if directory else name
             if entry is None:
                 continue
             ignored = matcher is not None and matcher.ignored(path)

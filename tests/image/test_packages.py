@@ -7,6 +7,8 @@ from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from bake.image.attest.packages import packages, wanted
 
@@ -41,6 +43,7 @@ A:x86_64
 L:GPL-2.0-only
 """
 RELEASE = b'PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\nVERSION_ID="12"\n'
+PLACES = ("var/lib/dpkg/status", "lib/apk/db/installed", "x.dist-info/METADATA", "etc/os-release")
 METADATA = "Metadata-Version: 2.1\nName: Ruamel.YAML_x\nVersion: 1.2.3\nLicense: MIT\n\nName: in the text\n"
 
 
@@ -97,3 +100,11 @@ def test_the_packages_of_this_machine() -> None:
     }
     assert {row.version for row in packages(files)} == {each.version for each in distributions()}
     assert len(packages(files)) == len(files)
+
+
+@given(st.dictionaries(st.sampled_from(PLACES), st.binary(max_size=200) | st.text(max_size=200).map(str.encode)))
+def test_nothing_makes_it_fail(files: dict[str, bytes]) -> None:
+    """Databases come from images, so from strangers."""
+    rows = packages(files)
+    assert list(rows) == sorted(set(rows))
+    assert all(row.name and row.version and row.purl.startswith(f"pkg:{row.kind}/") for row in rows)
