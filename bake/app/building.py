@@ -53,8 +53,9 @@ from bake.ports import Store
 from bake.render.diagnostics import info_of
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents
-from bake.solve.drive import Drive, Settings
+from bake.solve.drive import Drive
 from bake.solve.results import MadeImage, Solution, info
+from bake.solve.settings import Settings
 from bake.solve.tasks import Tasks
 
 Emit = Callable[[Event], None]

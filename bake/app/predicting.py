@@ -16,7 +16,8 @@ from bake.app.session import Session
 from bake.events import StepReport
 from bake.plan.step import StepId
 from bake.solve.contents import Contents
-from bake.solve.drive import Drive, Settings
+from bake.solve.drive import Drive
+from bake.solve.settings import Settings
 from bake.solve.tasks import Tasks
 
 

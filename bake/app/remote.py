@@ -17,8 +17,8 @@ from bake.plan.outcome import Plan
 from bake.render.diagnostics import info_of
 from bake.settings import Builder
 from bake.solve.contents import Contents
-from bake.solve.drive import Settings
 from bake.solve.results import info
+from bake.solve.settings import Settings
 from bake.solve.tasks import Tasks
 
 if TYPE_CHECKING:

@@ -168,12 +168,25 @@ def narrowed(catalog: Catalog, keys: Collection[str]) -> Catalog:
 
 
 def prune(catalog: Catalog, now: float, most: int, max_age: float) -> Catalog:
-    """At most `most` records, the ones wanted last, none unwanted for more than `max_age` seconds."""
+    """At most `most` records, the ones wanted last, none unwanted for more than `max_age` seconds.
+
+    Parts that are too much are left out, the oldest first, for they only explain.
+    """
     fresh = [key for key, known in catalog.records.items() if known.used >= now - max_age]
-    if len(fresh) == len(catalog.records) <= most:
-        return narrowed(catalog, catalog.records)
     fresh.sort(key=lambda key: (-catalog.records[key].used, key))
-    return narrowed(catalog, frozenset(fresh[:most]))
+    kept = narrowed(catalog, frozenset(fresh[:most]))
+    parts: dict[str, Parts] = {}
+    left = MOST_PARTS
+    for key in fresh[:most]:
+        rows = kept.parts.get(key)
+        left -= sum(len(name) + len(value) for name, value in rows.items()) if rows is not None else 0
+        if rows is not None and left >= 0:
+            parts[key] = rows
+    return replace(kept, parts=parts)
+
+
+MOST_PARTS = 16 << 20
+"""Characters of all parts of a cache; compressed they are a fifth of that."""
 
 
 REFRESH_S = 7 * 86400

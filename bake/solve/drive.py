@@ -6,8 +6,8 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
 from itertools import count
 from time import monotonic
@@ -38,24 +38,11 @@ from bake.solve.contents import Contents, Unread
 from bake.solve.frontier import Frontier, critical_path
 from bake.solve.journal import Journal
 from bake.solve.results import MadeImage, Solution, made_image, missing_source
+from bake.solve.settings import Settings
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
 Emit = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class Settings:
-    """`root`: see Origin.slot; `jobs`: steps at once; `keep_going`: a failure stops only what depends on it."""
-
-    root: str
-    jobs: int = 4
-    keep_going: bool = False
-    after: Mapping[StepId, frozenset[StepId]] = field(default_factory=dict)
-    """Order-only edges: step → steps that must be done before it (`after = […]`)."""
-    memory: int = 0
-    """Bytes that the `resources` of running steps may add up to; 0: any number. So `cpus`."""
-    cpus: int = 0
 
 
 @dataclass(frozen=True)

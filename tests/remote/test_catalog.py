@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from catalogs import FOREST, KEYS, catalogs, hexes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from bake.plan.tree import SCRATCH
+from bake.remote import catalog as module
 from bake.remote.catalog import (
     REFRESH_S,
     Blob,
@@ -108,6 +110,14 @@ def test_pruning_keeps_the_ones_wanted_last(catalog: Catalog, most: int) -> None
         assert max(dropped, default=0) <= min(known.used for known in kept.records.values())
     else:
         assert all(used < 3 for used in dropped) or most == 0
+
+
+def test_parts_that_are_too_much_are_left_out_oldest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_PARTS", 30)
+    records = {key: Known(SCRATCH, 1.0, 1.0, number) for number, key in enumerate(KEYS)}
+    catalog = Catalog(records, parts={key: {"name": "twelve chars"[:6]} for key in KEYS})
+    kept = prune(catalog, now=9.0, most=9, max_age=9.0)
+    assert (list(kept.parts), kept.records) == ([KEYS[5], KEYS[4], KEYS[3]], records)
 
 
 def test_that_a_record_was_used_is_news_only_after_a_while() -> None:

@@ -13,6 +13,7 @@ from faulty_proxy import FaultyProxy, faulty_proxy
 from registry_server import RegistryServer, registry
 
 from bake.app.explaining import explain
+from bake.render.explain import explanation_text
 
 
 @pytest.fixture(scope="module")
@@ -159,6 +160,8 @@ def test_explain_names_the_cache(tmp_path: Path, proxy: FaultyProxy) -> None:
     (explanation,) = explain(other.options(), ["app"])
     assert {hit.origin for hit in explanation.hits.values()} == {f"{proxy.host}/cache:main"}
     assert len(explanation.hits) == 6
+    text = explanation_text([explanation], 200)
+    assert text.count(f"from {proxy.host}/cache:main, made ") == 6
 
 
 def test_plan_knows_the_cache(tmp_path: Path, proxy: FaultyProxy) -> None:

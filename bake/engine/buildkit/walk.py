@@ -23,9 +23,9 @@ from bake.plan.step import StepId
 from bake.plan.tree import SCRATCH, StateId
 from bake.ports import Store
 from bake.solve.contents import Contents
-from bake.solve.drive import Settings
 from bake.solve.journal import Journal
 from bake.solve.results import MadeImage, Solution
+from bake.solve.settings import Settings
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
