@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bake.dockerfile.forms import place_of
 from bake.dockerfile.instructions import Add, Copy, Dockerfile, Instruction, Run, Stage
 from bake.errors import Diagnostic, InputError, Span, nearest
 
@@ -45,6 +46,7 @@ def source_stage(dockerfile: Dockerfile, name: str, stage: Stage, span: Span, nu
 
     Raises InputError for a stage that comes later, for itself, and for an index that does not exist.
     """
+    span = place_of(span, f"from={name}")
     if numeric and name.isdecimal():
         if int(name) >= stage.index:
             raise InputError(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
+from bake.dockerfile.forms import place_of
 from bake.dockerfile.instructions import Add, Copy, Heredoc, Transfer
 from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
@@ -36,10 +37,11 @@ def lower_copy(stage: StageBuilder, instruction: Copy) -> None:
     else:
         source = stage.world.source(instruction.from_, stage, span, True)
     sources = [(stage.word(text, span), source) for text in instruction.sources]
-    for text, _ in sources:
+    for written, (text, _) in zip(instruction.sources, sources, strict=True):
         if _is_remote(text):
             kind = "git ref" if is_git_url(text) else "URL"
-            raise InputError(Diagnostic("copy-remote", f"source can't be a {kind} for COPY", span, "use ADD"))
+            message = f"source can't be a {kind} for COPY"
+            raise InputError(Diagnostic("copy-remote", message, place_of(span, written), "use ADD"))
     _lower(stage, instruction, sources, parents=instruction.parents, unpack=False)
 
 
@@ -53,7 +55,11 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
             Diagnostic("bad-checksum", "checksum can't be specified for multiple sources", span, _CHECKSUM)
         )
     if checksum and not remote:
-        raise InputError(Diagnostic("bad-checksum", "checksum requires HTTP(S) or Git sources", span, _CHECKSUM))
+        message, place = (
+            "checksum requires HTTP(S) or Git sources",
+            place_of(span, f"--checksum={instruction.checksum}"),
+        )
+        raise InputError(Diagnostic("bad-checksum", message, place, _CHECKSUM))
     sources: list[tuple[str, StepId | None]] = []
     for text in texts:
         if not _is_remote(text):
@@ -135,7 +141,7 @@ def _check_linked(owner: str, instruction: Transfer) -> None:
     if any(part and part != "root" and not part.isdecimal() for part in owner.split(":")):
         message = f"--link cannot look up --chown={owner}: its layer starts from nothing, so there is no /etc/passwd"
         hint = "use numbers, or leave out --link"
-        raise InputError(Diagnostic("bad-owner", message, instruction.span, hint))
+        raise InputError(Diagnostic("bad-owner", message, place_of(instruction.span, "--chown="), hint))
 
 
 def _check_mode(mode: str, instruction: Transfer) -> None:
@@ -147,7 +153,8 @@ def _check_mode(mode: str, instruction: Transfer) -> None:
         parse_mode(mode)
     except ValueError as error:
         hint = "use an octal number such as 644, or a form such as u=rwX,go=rX"
-        raise InputError(Diagnostic("bad-chmod", str(error), instruction.span, hint)) from None
+        place = place_of(instruction.span, f"--chmod={instruction.chmod}")
+        raise InputError(Diagnostic("bad-chmod", str(error), place, hint)) from None
 
 
 def _clean(path: str, parents: bool) -> str:

@@ -49,7 +49,8 @@ def lower_stopsignal(stage: StageBuilder, instruction: df.Stopsignal) -> None:
         parse_signal(signal)
     except ValueError as error:
         hint = "use a number or a name, such as SIGTERM"
-        raise InputError(Diagnostic("bad-signal", str(error), instruction.span, hint)) from None
+        place = place_of(instruction.span, instruction.signal)
+        raise InputError(Diagnostic("bad-signal", str(error), place, hint)) from None
     stage.set(stop_signal=signal)
     stage.note(f"STOPSIGNAL {signal}")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from bake.dockerfile import mounts as df
+from bake.dockerfile.forms import place_of
 from bake.dockerfile.instructions import Heredoc, Run
 from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
@@ -146,5 +147,7 @@ def _target(stage: StageBuilder, target: str, instruction: Run) -> str:
     path = clean(target if target.startswith("/") else f"{stage.workdir}/{target}")
     path = "/" + path.lstrip("/")
     if path == "/":
-        raise InputError(Diagnostic("bad-mount", f'invalid mount target "{target}"', instruction.span))
+        place = place_of(instruction.span, f"target={target}")
+        hint = "target=/PATH below the root"
+        raise InputError(Diagnostic("bad-mount", f'invalid mount target "{target}"', place, hint))
     return path
