@@ -115,7 +115,7 @@ def native_platform(session: Session) -> str:
     return first[0] if first else ""
 
 
-ALONE = 64
+ALONE = 16
 """Solves at once on a builder that no setting says anything of."""
 
 

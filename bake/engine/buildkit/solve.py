@@ -29,6 +29,10 @@ class BuilderLost(HostError):
     """The builder went away; another try, there or elsewhere, may succeed."""
 
 
+class BuilderBusy(BuilderLost):
+    """The builder is there, but got in its own way; the same may succeed a little later."""
+
+
 @dataclass(frozen=True)
 class Wish:
     """What is to be solved. `exporter` "" leaves the result in the builder's cache."""
@@ -125,6 +129,8 @@ class Solve:
         failed = self._fold.failed()
         if not isinstance(error, GRPCError) or _is_lost(error) or (failed and "context canceled" in failed[0][1]):
             return BuilderLost(lost(address, error).diagnostics)
+        if _BUSY in f"{error.message}":
+            return BuilderBusy(lost(address, error).diagnostics)
         details = error.details if isinstance(error.details, list) else []
         digest = failed[0][0] if failed else vertex_of(details)
         self.failed = self._step_of(digest) if digest else None
@@ -142,4 +148,6 @@ def _is_lost(error: GRPCError) -> bool:
     return error.status in (Status.UNAVAILABLE, Status.CANCELLED) or any(part in text for part in _GONE)
 
 
+_BUSY = "flightcontrol: exceeded retry timeout"
+"""Old builders say so when many solves wait for one step at the same time."""
 _GONE = ("no active session", "transport is closing", "context canceled", "grpc: the client connection is closing")

@@ -15,7 +15,7 @@ from bake.engine.buildkit.choice import Candidate, Work, prefixes
 from bake.engine.buildkit.decide import Decider
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.pool import Pool
-from bake.engine.buildkit.solve import BuilderLost
+from bake.engine.buildkit.solve import BuilderBusy, BuilderLost
 from bake.errors import BakeError, Diagnostic, StepError, StepFailed
 from bake.events import Event
 from bake.plan.outcome import Image, Plan
@@ -174,8 +174,9 @@ class Walk:
 
     def _lost(self, candidate: Candidate, image: Image, error: BuilderLost) -> None:
         """Leaves a lost builder out if there is another one, and tells that an image is built again."""
-        alone = len(self.pool.candidates) == 1
-        self.pool.bury(candidate, error, for_good=not alone)
+        alone = len(self.pool.candidates) == 1 or isinstance(error, BuilderBusy)
+        if not isinstance(error, BuilderBusy):
+            self.pool.bury(candidate, error, for_good=not alone)
         where = "there" if alone else "on another builder"
         self._tell(Diagnostic("trying-again", f"'{image.target}' is tried again {where}: {error}", severity="info"))
 

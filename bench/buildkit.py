@@ -1,0 +1,154 @@
+"""The BuildKit engine against the floor: what the same daemon takes for the same solves without bake around them.
+
+Starts a private dockerd (root). `python bench/buildkit.py` prints one table; ratios count, seconds depend on the host.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
+
+import anyio
+from buildkit_daemon import Daemon
+from projects import Project
+
+from bake.engine.buildkit.address import parse_address
+from bake.engine.buildkit.client import CONTROL, Builder
+from bake.engine.buildkit.session import Session
+from bake.engine.buildkit.site import Site
+from bake.engine.buildkit.solve import Solve
+from bake.engine.buildkit.wire.messages import MESSAGES
+
+TARGETS = 100
+DOCKERFILE = """FROM scratch
+COPY busybox /bin/busybox
+ARG N
+RUN ["/bin/busybox", "mkdir", "-p", "/a"]
+RUN ["/bin/busybox", "sh", "-c", "echo $N > /a/1"]
+RUN ["/bin/busybox", "sh", "-c", "echo $N > /a/2"]
+RUN ["/bin/busybox", "sh", "-c", "echo $N > /a/3"]
+RUN ["/bin/busybox", "sh", "-c", "echo $N > /a/4"]
+"""
+
+
+class Bench:
+    """One daemon, one project; `definitions` are those that bake has sent last."""
+
+    def __init__(self, directory: Path, daemon: Daemon) -> None:
+        self.project = Project(directory)
+        self.daemon = daemon
+        self.definitions: list[Any] = []
+        self.calls = 0
+        self.sites: list[Site] = []
+
+    def write(self) -> None:
+        self.project.add_busybox()
+        self.project.write("Dockerfile", DOCKERFILE)
+        rows = (f'[target.t{n}]\ncontext = "."\nnetwork = "none"\nargs.N = "{n}"\n' for n in range(TARGETS))
+        self.project.write("bake.toml", "".join(rows))
+
+    def build(self, *names: str, **more: Any) -> None:
+        result = self.project.build(*names, engine="buildkit", builders=(self.daemon.address,), **more)
+        assert result.errors == (), result.errors
+
+    def fresh(self) -> None:
+        """Nothing is known any more on our side."""
+        shutil.rmtree(self.project.store)
+
+    def floor(self) -> None:
+        """The same definitions, all at once on one connection, each with its status stream."""
+        anyio.run(self._floor)
+
+    async def _floor(self) -> None:
+        builder = Builder(parse_address(self.daemon.address, {}))
+        await builder.about()
+        async with Session(builder, self.sites[-1].methods(), self.sites[-1].shared_key) as session:
+            for _ in range(2):  # the second time counts: the files are there
+                started = time.perf_counter()
+                await asyncio.gather(*(self._one(builder, session.id, one) for one in self.definitions))
+                self.floor_s = time.perf_counter() - started
+        builder.close()
+
+    async def _one(self, builder: Builder, session: str, definition: Any) -> None:
+        ref = uuid4().hex
+        status = asyncio.create_task(_drain(builder, ref))
+        request = MESSAGES.SolveRequest(ref=ref, definition=definition, session=session, internal=True)
+        await builder.call(CONTROL + "Solve", request, MESSAGES.SolveResponse)
+        await status
+
+
+async def _drain(builder: Builder, ref: str) -> None:
+    async with builder.stream(CONTROL + "Status", MESSAGES.StatusRequest, MESSAGES.StatusResponse) as stream:
+        await stream.send_message(MESSAGES.StatusRequest(ref=ref), end=True)
+        while await stream.recv_message() is not None:
+            pass
+
+
+def timed(work: Callable[[], None]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def watch_solves(bench: Bench) -> None:
+    """Notes what is sent."""
+    original = Solve.__init__
+
+    def init(self: Solve, builder: Any, ref: str, wish: Any, tell: Any, step_of: Any) -> None:
+        bench.definitions.append(wish.definition)
+        bench.calls += 1
+        original(self, builder, ref, wish, tell, step_of)
+
+    Solve.__init__ = init  # type: ignore[method-assign]
+    noted = Site.__post_init__
+
+    def post_init(self: Site) -> None:
+        noted(self)
+        bench.sites.append(self)
+
+    Site.__post_init__ = post_init  # type: ignore[method-assign]
+
+
+def many_targets(bench: Bench) -> list[tuple[str, float, str]]:
+    bench.write()
+    cold = timed(lambda: bench.build("all"))
+    bench.fresh()
+    bench.build("t0")  # the client has started, and knows the daemon
+    bench.definitions.clear()
+    cached = timed(lambda: bench.build("all"))
+    bench.floor()
+    bench.calls = 0
+    nothing = timed(lambda: bench.build("all"))
+    solves = bench.calls
+    return [
+        (f"{TARGETS} targets x 6 steps, nothing cached anywhere", cold, ""),
+        ("floor: their solves alone, all cached on the daemon", bench.floor_s, "1.0"),
+        ("bake, all cached on the daemon", cached, f"{cached / bench.floor_s:.1f} x the floor"),
+        ("bake, nothing changed", nothing, f"{solves} solves"),
+    ]
+
+
+def main() -> None:
+    directory = Path(tempfile.mkdtemp(prefix="bake-bench-"))
+    try:
+        with Daemon() as daemon:
+            bench = Bench(directory, daemon)
+            watch_solves(bench)
+            rows = many_targets(bench)
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)
+    for name, seconds, note in rows:
+        print(f"{name:60} {seconds:8.2f} s  {note}")
+
+
+if __name__ == "__main__":
+    main()
