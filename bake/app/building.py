@@ -284,7 +284,7 @@ class _Run:
         if made is None:
             return None
         how = self._invoked(image.target, str(image.platform)) if self._attests(image.target) else None
-        return built(image, made.layers, made.final, plan.targets[image.target].tags, how)
+        return built(image, made.layers, made.final, plan.targets[image.target].tags, how, made.here)
 
     def _save(self, record: Built) -> bool:
         """Keeps a result; whether it is the one that was there."""

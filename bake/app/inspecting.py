@@ -64,7 +64,8 @@ def records(session: Session, name: str) -> list[Built]:
         for platform in target.platforms:
             data = session.store.results.load(name_of(loaded.root, target.name, platform))
             if data is not None:
-                found.append(decode(data))
+                record = decode(data)
+                found += [record] if record.here else []
     return found
 
 

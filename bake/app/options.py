@@ -11,6 +11,7 @@ from typing import Literal
 class Options:
     """`directory` is where `file` is searched from, upward; `environment` is the process's own unless a test says else.
 
+    `fetch`: images end up in the store even where nothing asks for their layers (builders keep them otherwise).
     `sets` are `PATTERN.KEY=VALUE` in the order given; `jobs` None takes the setting; `engine` "" likewise.
     """
 
@@ -26,6 +27,7 @@ class Options:
     builders: tuple[str, ...] = ()
     push: bool = False
     load: bool = False
+    fetch: bool = False
     no_cache: bool = False
     pull: bool = False
     publish: Literal["all", "eager"] = "all"

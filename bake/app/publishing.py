@@ -69,7 +69,12 @@ def _records(session: Session, loaded: Loaded, target: Target) -> list[Built]:
         if data is None:
             message = f"target '{target.name}' was not built for {platform} yet"
             raise InputError(Diagnostic("not-built", message, target.span(""), f"bake {target.name}"))
-        rows.append(decode(data))
+        record = decode(data)
+        if not record.here:
+            message = f"target '{target.name}' was built for {platform} on a builder, and its layers are still there"
+            hint = f"bake {target.name} --push fetches and publishes them"
+            raise InputError(Diagnostic("not-here", message, target.span(""), hint))
+        rows.append(record)
     return rows
 
 

@@ -43,8 +43,11 @@ def make_walk(
         wanted = jobs[target][0].form.compression if target in jobs else Compression()
         return wanted.kind, level_of(wanted.kind, wanted.level)
 
+    def fetch(target: str) -> bool:
+        return session.options.fetch or target in jobs or bool(plan.targets[target].cache_to)
+
     shown = {id: f"[{step.stage}] {step.instruction}" for id in plan.steps if (step := info(plan, id)) is not None}
-    how = BuildSettings(session.store, str(session.platform), form, shown)
+    how = BuildSettings(session.store, str(session.platform), form, fetch, shown)
 
     def tell(diagnostic: Diagnostic) -> None:
         emit(DiagnosticFound(diagnostic=info_of(diagnostic)))

@@ -33,6 +33,8 @@ class Built(msgspec.Struct, frozen=True):
     epoch: int | None = None
     made: Invocation | None = None
     """How it was made, where a statement is to tell it."""
+    here: bool = True
+    """Whether its layers are in the store; else a builder has them, and `states` is empty."""
 
     def image(self) -> Image:
         """As a plan's image, whose steps are named by the number of their layer."""
@@ -52,7 +54,12 @@ _VERBATIM = -2
 
 
 def built(
-    image: Image, states: tuple[StateId, ...], state: StateId, tags: tuple[str, ...], made: Invocation | None = None
+    image: Image,
+    states: tuple[StateId, ...],
+    state: StateId,
+    tags: tuple[str, ...],
+    made: Invocation | None = None,
+    here: bool = True,
 ) -> Built:
     """The record of an image whose layers have these states."""
     numbers = {ref.step: number for number, ref in enumerate(image.layers) if ref.index < 0}
@@ -65,7 +72,7 @@ def built(
         )
         for entry in image.history
     )
-    return Built(image.target, str(image.platform), state, states, image.config, lines, tags, image.epoch, made)
+    return Built(image.target, str(image.platform), state, states, image.config, lines, tags, image.epoch, made, here)
 
 
 def encode(record: Built) -> bytes:

@@ -34,7 +34,7 @@ async def run(
     `args` replace CMD, `entrypoint` replaces ENTRYPOINT and drops CMD (as docker run does). `platform` chooses one of
     several images; else that of this host is taken, or the only one there is.
     """
-    options = replace(options, names=(target,), push=False, load=False, outputs=("type=cacheonly",))
+    options = replace(options, names=(target,), push=False, load=False, fetch=True, outputs=("type=cacheonly",))
     result = await build(options, on_event)
     if result.errors:
         raise result.errors[0]

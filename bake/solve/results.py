@@ -27,10 +27,14 @@ class Solution:
 
 @dataclass(frozen=True)
 class MadeImage:
-    """A built image: the state of each layer, bottom first, and the final one."""
+    """A built image: the state of each layer, bottom first, and the final one.
+
+    `here`: whether they are in the store; else a builder has them, and there are none to name.
+    """
 
     layers: tuple[StateId, ...]
     final: StateId
+    here: bool = True
 
 
 def made_image(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> MadeImage | None:

@@ -7,6 +7,8 @@ import tarfile
 import threading
 from pathlib import Path
 
+import anyio
+import pytest
 from projects import reasons, statuses
 
 from bake.events import StepLog
@@ -144,3 +146,22 @@ def test_builders_command(project, daemon) -> None:  # type: ignore[no-untyped-d
     assert "there is no socket" in nowhere["problem"]
     shown = CliRunner().invoke(builders, ["--builder", daemon.address], env=environment, standalone_mode=False)
     assert (shown.return_value, shown.stdout.split()[:2]) == (0, ["BUILDER", "STATE"])
+
+
+def test_layers_stay_where_nobody_wants_them(project) -> None:  # type: ignore[no-untyped-def]
+    from bake.app.publishing import push
+    from bake.errors import InputError
+
+    spec = SPEC.replace('output = [{ type = "oci", dest = "out.tar" }]\n', "")
+    write(project, f"{BASE}RUN echo lazy > /lazy\n", spec)
+    first = project.build()
+    assert (first.errors, first.report.targets["app"].status) == ((), "built")
+    assert not any((project.store / "oci/blobs/sha256").iterdir())
+    again = project.build(builders=NOWHERE)
+    assert (again.errors, again.report.targets["app"].status) == ((), "unchanged")
+    with pytest.raises(InputError, match="its layers are still there"):
+        anyio.run(push, project.options("app", builders=(), engine="embedded"), lambda _event: None)
+    fetched = project.build(fetch=True)
+    assert set(statuses(fetched.report.steps).values()) == {"cached"}
+    assert len(list((project.store / "oci/blobs/sha256").iterdir())) == 3
+    assert project.build(fetch=True, builders=NOWHERE).errors == ()

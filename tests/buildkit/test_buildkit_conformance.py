@@ -35,7 +35,7 @@ class RemoteSubject(Subject):
     address = ""
 
     def options(self, *names: str) -> Options:
-        return replace(super().options(*names), engine="buildkit", builders=(self.address,))
+        return replace(super().options(*names), engine="buildkit", builders=(self.address,), fetch=True)
 
 
 @cache

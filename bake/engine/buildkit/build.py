@@ -36,11 +36,15 @@ from bake.solve.tasks import Tasks
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """`form`: target → (compression, level) of the layers that are taken in; `shown`: how a step is named."""
+    """`form`: target → (compression, level) of the layers that are taken in; `shown`: how a step is named.
+
+    `fetch`: whether a target's layers are wanted at all, and do not just stay in the builder.
+    """
 
     store: Store
     platform: str
     form: Callable[[str], tuple[str, int]]
+    fetch: Callable[[str], bool]
     shown: Mapping[StepId, str]
 
 
@@ -63,8 +67,11 @@ class Build:
             steps, self._given, site.caps, settings.platform, self._secret_id, self._agent_id, settings.shown
         )
 
-    async def run(self) -> tuple[StateId, ...]:
-        """The states of the image's layers. Raises StepError with `.step` set, HostError, RemoteError."""
+    async def run(self) -> tuple[StateId, ...] | None:
+        """The states of the image's layers, None when they stay in the builder.
+
+        Raises StepError with `.step` set, HostError, RemoteError.
+        """
         final = self._low.state(self._image.state)
         tests = [self._low.state(test) for test in self._image.tests]
         self._site.sync.sources |= self._low.sent
@@ -73,7 +80,10 @@ class Build:
                 await self._solve(self._wish(test))
         if final is None:
             return ()
-        return self._images.take_in(self._image, await self._exported(final))
+        if not self._settings.fetch(self._image.target):
+            await self._solve(self._wish(final))
+            return None
+        return await self._exported(final)
 
     # Lowering
 
@@ -163,7 +173,7 @@ class Build:
 
     # Exporting
 
-    async def _exported(self, final: Output) -> Sequence[Taken]:
+    async def _exported(self, final: Output) -> tuple[StateId, ...]:
         if self._site.address.docker:
             return await self._from_docker(final)
         return await self._from_stream(final)
@@ -174,25 +184,27 @@ class Build:
         known = frozenset(self._images.base_diff_ids(self._image))
         return Keep(known, store.layers.scratch, store.blobs.adopt, compression, level)
 
-    async def _from_docker(self, final: Output) -> Sequence[Taken]:
-        """Into the Docker Engine under a passing name, out of it by its API."""
+    async def _from_docker(self, final: Output) -> tuple[StateId, ...]:
+        """Into the Docker Engine under a passing name, out of it by its API unless the store has the layers."""
         name = f"bake-passing-{uuid4().hex}:1"
         attrs = {"name": name, "containerimage.config": _config(self._image)}
         await self._solve(self._wish(final, "moby", attrs))
         api = self._site.docker()
 
-        def fetch() -> Mapping[str, Sequence[Taken]]:
+        def fetch() -> tuple[StateId, ...]:
+            states = self._images.already(self._image, api.layers(name))
+            if states is not None:
+                return states
             with api.save([name]) as archive:
-                return collect(archive, self._keep())
+                return self._images.take_in(self._image, _only(collect(archive, self._keep())))
 
         try:
-            found = await to_thread.run_sync(fetch, abandon_on_cancel=True)
+            return await to_thread.run_sync(fetch, abandon_on_cancel=True)
         finally:
             with anyio.move_on_after(5, shield=True):
                 await to_thread.run_sync(partial(api.drop, name))
-        return _only(found)
 
-    async def _from_stream(self, final: Output) -> Sequence[Taken]:
+    async def _from_stream(self, final: Output) -> tuple[StateId, ...]:
         """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""
         file: Path = self._settings.store.layers.scratch() / "export"
         send = FileSend(file)
@@ -201,13 +213,13 @@ class Build:
             attrs = {"containerimage.config": _config(self._image)}
             await self._solve(replace(self._wish(final, "oci", attrs), session=session))
 
-        def read() -> Mapping[str, Sequence[Taken]]:
+        def read() -> tuple[StateId, ...]:
             with file.open("rb") as archive:
-                return collect(archive, self._keep())
+                return self._images.take_in(self._image, _only(collect(archive, self._keep())))
 
-        found = await to_thread.run_sync(read)
+        states = await to_thread.run_sync(read)
         file.unlink()
-        return _only(found)
+        return states
 
 
 def _only(found: Mapping[str, Sequence[Taken]]) -> Sequence[Taken]:

@@ -32,6 +32,11 @@ class DockerApi:
         with self._request("GET", f"/images/get?{query}") as answer:
             yield answer
 
+    def layers(self, name: str) -> tuple[str, ...]:
+        """Diff ids of an image, bottom first."""
+        with self._request("GET", f"/images/{quote(name, safe='/:')}/json") as answer:
+            return tuple(json.loads(answer.read())["RootFS"].get("Layers") or ())
+
     def drop(self, name: str) -> None:
         """Takes a name away, and the image with its last one. One that is not there is fine."""
         with self._request("DELETE", f"/images/{quote(name, safe='/:')}?noprune=false", (404,)) as answer:

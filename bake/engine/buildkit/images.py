@@ -22,6 +22,7 @@ class Images:
         self._plan = plan
         self._store = store
         self._decisions = decisions
+        self._rows: list[tuple[Record, Parts]] = []
 
     def base_diff_ids(self, image: Image) -> tuple[str, ...]:
         """Diff ids of the layers that come with the base image."""
@@ -40,6 +41,14 @@ class Images:
         chain = self._store.layers.chain(record.state)
         here = all(any(self._store.blobs.path(b.digest) for b in layer.blobs) for layer in chain[len(chain) - own :])
         return tuple(layer.state for layer in chain) if here and len(chain) == len(image.layers) else None
+
+    def already(self, image: Image, diff_ids: tuple[str, ...]) -> tuple[StateId, ...] | None:
+        """The states of layers with these diff ids, if the store has all that are the image's own."""
+        base = len(self.base_diff_ids(image))
+        states = state_of_images(diff_ids)
+        layers = [self._store.layers.layer(state) for state in states[base:]]
+        here = all(layer is not None and any(self._store.blobs.path(b.digest) for b in layer.blobs) for layer in layers)
+        return states if here and len(states) == len(image.layers) else None
 
     def register_bases(self, image: Image) -> None:
         """Lets the store know the layers of the base image, which stay where they are."""
@@ -66,13 +75,29 @@ class Images:
         return tuple(states)
 
     def remember(
-        self, image: Image, states: Sequence[StateId], seconds: Mapping[StepId, float], parts: Mapping[StepId, Parts]
+        self,
+        image: Image,
+        states: Sequence[StateId] | None,
+        seconds: Mapping[StepId, float],
+        parts: Mapping[StepId, Parts],
     ) -> None:
-        """Records the image, and each of its steps as part of it."""
+        """Records the image, and each of its steps as part of it; without states, that a builder has them."""
         top, now = (states[-1] if states else SCRATCH), time()
-        rows: list[tuple[Record, Parts]] = [(Record(self._decisions.image_key(image), top, now), {})]
+        rows: list[tuple[Record, Parts]] = []
+        if states is not None:
+            rows.append((Record(self._decisions.image_key(image), top, now), {}))
+            self._rows, rows = [], self._rows + rows
         rows += [
             (Record(self._decisions.keys[step], top, now, seconds.get(step, 0.0)), dict(made))
             for step, made in parts.items()
         ]
-        self._store.records.remember_all(rows)
+        if states is not None:
+            self._store.records.remember_all(rows)
+        else:  # nothing is lost with them but a question to the builder, so they wait for the end of the run
+            self._rows += rows
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        if self._rows:
+            self._store.records.remember_all(self._rows)
+            self._rows = []

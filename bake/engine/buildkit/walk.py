@@ -55,7 +55,7 @@ class Walk:
         self._decisions = self._decider.decide()
         self._images = Images(plan, store, self._decisions)
         self._board = Board(self.journal, plan.steps, self._decisions.whys)
-        self._build_settings = build_settings
+        self._how = build_settings
         self._made: dict[tuple[str, str], MadeImage] = {}
         self._done: dict[str, anyio.Event] = {}
         self._left: dict[str, int] = {}
@@ -75,6 +75,7 @@ class Walk:
                 await self._build_all(todo)
         finally:
             self._leave_rest()
+            self._images.flush()
             self._visit()
             self.pool.tally(self._board.tallies)
             with anyio.CancelScope(shield=True):
@@ -97,7 +98,7 @@ class Walk:
         """Whether nothing of it must be built, which is told here."""
         needed = self._needed(image)
         states = self._images.known(image)
-        if states is None or any(id in self._decisions.whys for id in needed):
+        if (states is None and self._how.fetch(image.target)) or any(id in self._decisions.whys for id in needed):
             return False
         for id in needed:
             self._board.end(id, "cached")
@@ -136,7 +137,7 @@ class Walk:
             if not self.settings.keep_going:
                 stop.cancel()
 
-    async def _tried(self, image: Image, work: Work, first: Candidate) -> tuple[StateId, ...]:
+    async def _tried(self, image: Image, work: Work, first: Candidate) -> tuple[StateId, ...] | None:
         """Builds on the first builder; when that is lost on the next one, or there again when it is the only one."""
         candidate = first if not self.pool.is_dead(first) else self._next(work)
         for pause in _PAUSES_S:
@@ -156,10 +157,10 @@ class Walk:
             raise self.pool.none_for(work)
         return candidate
 
-    async def _on(self, candidate: Candidate, image: Image) -> tuple[StateId, ...]:
+    async def _on(self, candidate: Candidate, image: Image) -> tuple[StateId, ...] | None:
         steps = {id: self.plan.steps[id] for id in self._needed(image)}
         async with self.pool.use(candidate) as site:
-            build = Build(site, image, steps, self._tasks, self._board, self._images, self._build_settings)
+            build = Build(site, image, steps, self._tasks, self._board, self._images, self._how)
             states = await build.run()
         seconds = {id: self.journal.reports[id].duration_s for id in steps if id in self.journal.reports}
         parts = {
@@ -182,9 +183,9 @@ class Walk:
 
     # Ending
 
-    def _finish(self, image: Image, states: tuple[StateId, ...]) -> None:
+    def _finish(self, image: Image, states: tuple[StateId, ...] | None) -> None:
         top = states[-1] if states else SCRATCH
-        self._made[_id(image)] = MadeImage(states, top)
+        self._made[_id(image)] = MadeImage(states or (), top, states is not None)
         self._left[image.target] -= 1
         if not self._left[image.target]:
             self._done[image.target].set()
