@@ -86,7 +86,6 @@ class Images:
         rows: list[tuple[Record, Parts]] = []
         if states is not None:
             rows.append((Record(self._decisions.image_key(image), top, now), {}))
-            self._rows, rows = [], self._rows + rows
         rows += [
             (Record(self._decisions.keys[step], top, now, seconds.get(step, 0.0)), dict(made))
             for step, made in parts.items()
