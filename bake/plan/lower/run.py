@@ -31,9 +31,8 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
         message = "RUN --device needs a BuildKit that knows CDI devices"
         raise InputError(Diagnostic("no-device", message, instruction.span, "use --engine buildkit"))
     target = stage.world.target
-    if instruction.security == "insecure" and "security.insecure" not in target.entitlements:
-        hint = 'add entitlements = ["security.insecure"] to the target, if you trust the Dockerfile'
-        raise InputError(Diagnostic("not-entitled", "security.insecure is not allowed", instruction.span, hint))
+    _need(instruction.security == "insecure", "security.insecure", stage, instruction)
+    _need(instruction.network == "host" and target.network != "host", "network.host", stage, instruction)
     argv, files = _command(stage, instruction)
     inputs: list[StepId] = [stage.step]
     mounts: list[ExecMount] = []
@@ -58,6 +57,13 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
     )
     shown = instruction.text if instruction.command.shell is not None else " ".join(argv)
     stage.layer(op, tuple(inputs), instruction, f"RUN {shown}", _created_by(stage, argv))
+
+
+def _need(asked: bool, entitlement: str, stage: StageBuilder, instruction: Run) -> None:
+    """What a Dockerfile may not take by itself (§7.2). `network = "host"` of a target allows it as well."""
+    if asked and entitlement not in stage.world.target.entitlements:
+        hint = f'add entitlements = ["{entitlement}"] to the target, if you trust the Dockerfile'
+        raise InputError(Diagnostic("not-entitled", f"{entitlement} is not allowed", instruction.span, hint))
 
 
 def _command(stage: StageBuilder, instruction: Run) -> tuple[tuple[str, ...], tuple[WrittenFile, ...]]:
