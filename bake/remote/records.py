@@ -54,9 +54,8 @@ class SharedRecords:
             for repository in reversed(self._holders(hit, blob)):
                 if not repository.startswith("/"):
                     self._store.blobs.remember_location(repository.partition("/")[0], repository, blob.digest)
-        for (at, selector), digest in hit.catalog.selections.items():
-            if at == layer.state and layer.directory is None:
-                self._store.layers.remember_selection(at, selector, digest)
+        for selector, digest in hit.selections.items() if layer.directory is None else ():
+            self._store.layers.remember_selection(layer.state, selector, digest)
         record = Record(key, layer.state, known.created, known.duration, hit.place.name)
         self._own.adopt(record)
         return record

@@ -14,7 +14,7 @@ import anyio
 from bake.errors import BakeError, Diagnostic
 from bake.plan.key import Parts
 from bake.plan.tree import StateId
-from bake.remote.catalog import CachedState, Catalog, Known
+from bake.remote.catalog import CachedState, Known
 from bake.remote.gathered import gather
 from bake.remote.place import Found, Place, unreadable
 
@@ -24,12 +24,12 @@ _PATIENCE_S = 60.0
 
 @dataclass(frozen=True)
 class Hit:
-    """A key that a cache knows, and the state that it came to."""
+    """A key that a cache knows, and the state that it came to. `selections` from that: selector → digest."""
 
     place: Place
     known: Known
     state: CachedState
-    catalog: Catalog
+    selections: Mapping[str, str]
 
 
 @dataclass
@@ -40,6 +40,7 @@ class Sources:
     warn: Callable[[Diagnostic], None]
     lost: set[StateId] = field(default_factory=set)
     _found: dict[int, Found] = field(default_factory=dict)
+    _selections: dict[int, dict[StateId, dict[str, str]]] = field(default_factory=dict)
     _parts: Mapping[str, Parts] | None = None
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
     _loaded: bool = False
@@ -80,6 +81,10 @@ class Sources:
                 Diagnostic("no-cache-yet", message, severity="info", hint="the first build with cache-to makes it")
             )
         self._found[number] = found
+        by_state: dict[StateId, dict[str, str]] = {}
+        self._selections[number] = by_state
+        for (state, selector), digest in found.catalog.selections.items():
+            by_state.setdefault(state, {})[selector] = digest
 
     async def explain(self) -> None:
         """Reads the parts of keys, by which a miss is explained."""
@@ -99,7 +104,8 @@ class Sources:
             catalog = self._found[number].catalog
             known = catalog.records.get(key)
             if known is not None and known.state not in self.lost and known.state in catalog.states:
-                return Hit(self.places[number], known, catalog.states[known.state], catalog)
+                selections = self._selections[number].get(known.state, {})
+                return Hit(self.places[number], known, catalog.states[known.state], selections)
         return None
 
     def knows(self, key: str) -> bool:

@@ -275,3 +275,19 @@ def test_several_writers_at_once_lose_nothing(tmp_path: Path, proxy: FaultyProxy
     for number, text in enumerate(texts):
         result = machine(tmp_path / f"other-{number}", defaults, "", text).build("app")
         assert (result.errors, ran(result)) == ((), {}), number
+
+
+def test_several_caches_are_read_and_one_out_of_reach_is_done_without(tmp_path: Path, proxy: FaultyProxy) -> None:
+    """Each knows a part: the first two steps from one, the others from another."""
+    text = DOCKERFILE.split("FROM base\nCOPY config")[0]
+    one = registry_cache(proxy.host).replace("cache:main", "cache:one")
+    assert machine(tmp_path / "a", one, dockerfile=text).build("app").errors == ()
+    two = registry_cache(proxy.host).replace("cache:main", "cache:two")
+    assert machine(tmp_path / "b", two).build("app").errors == ()
+    rows = ", ".join(f'"{host}"' for host in ("127.0.0.1:9/x:y", f"{proxy.host}/cache:one", f"{proxy.host}/cache:two"))
+    other = machine(tmp_path / "c", f"[defaults]\ncache-from = [{rows}]\n")
+    result = other.build("app")
+    assert (result.errors, told(result), ran(result)) == ((), ["cache-unreadable"], {})
+    (explanation,) = explain(other.options(), ["app"])
+    origins = {hit.origin.rpartition(":")[2] for hit in explanation.hits.values()}
+    assert origins == {"one", "two"}

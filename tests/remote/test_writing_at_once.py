@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,13 +14,17 @@ import anyio
 import cache_writer
 import pytest
 from cache_writer import addition, hexed, place_of, write
+from faulty_proxy import faulty_proxy
 from registry_server import RegistryServer, registry
 
+from bake.oci.digest import sha256
 from bake.oci.reference import parse_reference
+from bake.plan.tree import SCRATCH, state_of_digest
 from bake.registry.client import Registry
 from bake.remote import repository as module
 from bake.remote.artifact import note_name, note_prefix, notes_in
-from bake.remote.catalog import Catalog
+from bake.remote.catalog import Blob, CachedState, Catalog, Known
+from bake.remote.directory import DirectoryCache
 from bake.remote.place import Addition
 
 PROCESSES, ROUNDS = 4, 3
@@ -141,11 +146,6 @@ def test_an_unchanged_build_writes_nothing(tmp_path: Path, server: RegistryServe
 
 def test_archives_that_a_cache_holds_stay_while_they_are_wanted(tmp_path: Path) -> None:
     """A directory is its own: what no catalog names any more goes, the rest stays."""
-    from bake.oci.digest import sha256
-    from bake.plan.tree import SCRATCH, state_of_digest
-    from bake.remote.catalog import Blob, CachedState, Known
-    from bake.remote.directory import DirectoryCache
-
     place = DirectoryCache(tmp_path / "cache")
     (tmp_path / "blob").write_bytes(b"archive")
     digest = sha256(b"archive")
@@ -174,3 +174,34 @@ def test_references_with_a_long_tag_have_notes_too(tmp_path: Path, server: Regis
     assert parse_reference(text).tag == "t" * 128
     assert anyio.run(write, place_of(text, tmp_path), "one") is True
     assert hexed("one") in read(text, tmp_path).records
+
+
+def test_a_registry_that_lists_and_deletes_nothing(tmp_path: Path, server: RegistryServer) -> None:
+    """Notes are not found then, but each writer still sees to its own being in."""
+    with faulty_proxy(server.host) as proxy:
+        proxy.add(path="/tags/list", status=401, times=1000)
+        proxy.add(method="DELETE", status=405, times=1000)
+        text = f"{proxy.host}/poor:main"
+        for name in ("one", "two", "three"):
+            assert anyio.run(write, place_of(text, tmp_path / name), name) is True
+        assert read(text, tmp_path).records.keys() == {hexed(name) for name in ("one", "two", "three", "shared")}
+
+
+def test_a_registry_that_refuses_an_archive_it_once_had(tmp_path: Path, server: RegistryServer) -> None:
+    """Somebody cleaned the repository: the cache is written without that archive, and the result stays known."""
+    digest = sha256(b"archive")
+    (tmp_path / "blob").write_bytes(b"archive")
+    state = CachedState(SCRATCH, hexed("x"), 1, 1.0, digest, (Blob(digest, "t", 7, ("",)),))
+    id_ = state_of_digest(SCRATCH, state.listing)
+    catalog = Catalog({hexed("k"): Known(id_, 1.0, 1.0, 2_000_000_000)}, {id_: state})
+    text = f"{server.host}/cleaned:main"
+
+    async def add(_before: Catalog) -> Addition:
+        return Addition(catalog, {digest: tmp_path / "blob"})
+
+    anyio.run(place_of(text, tmp_path / "a").write, add)
+    assert read(text, tmp_path).states[id_].blobs == state.blobs
+    shutil.rmtree(server.storage / "docker/registry/v2/repositories/cleaned/_layers/sha256" / digest[7:])
+    anyio.run(write, place_of(text, tmp_path / "b"), "another")
+    found = read(text, tmp_path / "c")
+    assert found.records.keys() == {hexed("k"), hexed("another"), hexed("shared")}
