@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from bake.app.history import remember
 from bake.app.jobs import Job, check_files, jobs_of
 from bake.app.later import refuse_keys
 from bake.app.loading import Loaded, load
+from bake.app.notices import Emit, found, tell_notices
 from bake.app.options import Options
 from bake.app.outputs import insecure_hosts
 from bake.app.planning import Planned, make_plan, order_edges
@@ -30,9 +30,8 @@ from bake.app.remote_cache import RemoteCaches
 from bake.app.results import Built, built, decode, encode, name_of
 from bake.app.secrets import Secrets
 from bake.app.session import Session
-from bake.errors import BakeError, Diagnostic
+from bake.errors import BakeError
 from bake.events import (
-    DiagnosticFound,
     Event,
     Metadata,
     Outcome,
@@ -50,7 +49,6 @@ from bake.plan.outcome import Image, Plan
 from bake.plan.step import StepId
 from bake.plan.tree import StateId
 from bake.ports import Store
-from bake.render.diagnostics import info_of
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive
@@ -58,7 +56,6 @@ from bake.solve.results import MadeImage, Solution, info
 from bake.solve.settings import Settings
 from bake.solve.tasks import Tasks
 
-Emit = Callable[[Event], None]
 _Jobs = dict[str, tuple[Job, ...]]
 _Rows = list[tuple[Image, tuple[StateId, ...]]]
 
@@ -124,21 +121,6 @@ async def tidy(session: Session) -> None:
 
     with suppress(BakeError, OSError):
         await collect(session)
-
-
-def tell_notices(session: Session, emit: Emit) -> None:
-    """Lets the registry client, which works in threads, say that it tries something again."""
-    loop = asyncio.get_running_loop()
-
-    def notice(line: str) -> None:
-        loop.call_soon_threadsafe(emit, found(Diagnostic("trying-again", line, severity="info")))
-
-    session.notice = notice
-
-
-def found(diagnostic: Diagnostic) -> DiagnosticFound:
-    """A diagnostic as an event."""
-    return DiagnosticFound(diagnostic=info_of(diagnostic))
 
 
 @dataclass

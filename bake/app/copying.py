@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bake.app.building import Emit, tell_notices
 from bake.app.laying import to_layout
+from bake.app.notices import Emit, tell_notices
 from bake.app.options import Options
 from bake.app.places import opened, where
 from bake.app.session import Session

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bake.app.building import Emit
 from bake.app.history import Past, past_runs, root_of
 from bake.app.loading import load
+from bake.app.notices import Emit
 from bake.app.options import Options
 from bake.app.predicting import plan
 from bake.app.selection import Address, addresses_of

@@ -76,9 +76,11 @@ class Fetcher:
             )
 
         self.emit(BlobStarted(digest=blob.digest, size=blob.size, direction="pull", repository=repository))
+        from anyio import to_thread
+
         target = self._store.layers.scratch() / "blob"
         await self._registry().fetch_blob(repository, blob, target, progress)
-        path = self._store.blobs.adopt(target, blob.digest)
+        path = await to_thread.run_sync(self._store.blobs.adopt, target, blob.digest)  # it waits for the disk
         self._store.blobs.remember_location(repository.partition("/")[0], repository, blob.digest)
         self.emit(
             BlobFinished(

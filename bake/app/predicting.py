@@ -6,9 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bake.app.building import Emit, found
 from bake.app.later import refuse_keys
 from bake.app.loading import load
+from bake.app.notices import Emit, found
 from bake.app.options import Options
 from bake.app.planning import make_plan, order_edges
 from bake.app.remote_cache import RemoteCaches

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from uuid import uuid4
 
-from bake.app.building import BuildResult, Emit, found, tell_notices
+from bake.app.building import BuildResult
 from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
 from bake.app.jobs import jobs_of
 from bake.app.loading import Loaded, load
+from bake.app.notices import Emit, found, tell_notices
 from bake.app.options import Options
 from bake.app.outputs import insecure_hosts
 from bake.app.results import Built, decode, name_of
@@ -36,19 +38,9 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         session.insecure |= insecure_hosts(loaded.targets.values())
         records = {name: _records(session, loaded, target) for name, target in loaded.targets.items()}
         emit(RunStarted(run=uuid4().hex[:12], engine="embedded", targets=tuple(records), steps=0))
-        errors: list[BakeError] = []
         delivery = delivery_of(session, emit, lambda name, platform: _invocation(records[name], platform))
         try:
-            for name, rows in records.items():
-                jobs = [job for job in jobs_of(loaded.targets[name], True) if job.pushes]
-                if not jobs:
-                    emit(found(_never(loaded.targets[name])))
-                for job in jobs:
-                    await delivery.send(job, [(row.image(), row.states) for row in rows])
-            problem = await delivery.commit()
-            errors += [problem] if problem is not None else []
-        except BakeError as error:
-            errors.append(error)
+            errors = await _deliver(delivery, loaded.targets, records, emit)
         finally:
             await session.engine.close()
         for name in records:
@@ -57,6 +49,35 @@ async def push(options: Options, on_event: Emit) -> BuildResult:
         outcome: Outcome = "failed" if errors else "ok"
         emit(RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - started, 4)))
         return BuildResult(fold.report(), tuple(errors))
+
+
+async def _deliver(
+    delivery: Delivery, targets: Mapping[str, Target], records: Mapping[str, Sequence[Built]], emit: Emit
+) -> list[BakeError]:
+    """Sends all images at once, then moves all tags; what went wrong, which is nothing when all of them moved."""
+    from bake.registry.publication import PublishError
+    from bake.registry.together import together
+
+    errors: list[BakeError] = []
+
+    def sending(name: str) -> Callable[[], Awaitable[None]]:
+        async def send() -> None:
+            try:
+                jobs = [job for job in jobs_of(targets[name], True) if job.pushes]
+                if not jobs:
+                    emit(found(_never(targets[name])))
+                for job in jobs:
+                    await delivery.send(job, [(row.image(), row.states) for row in records[name]])
+            except PublishError:
+                pass  # the publisher keeps its failures, and commit tells them for all images together
+            except BakeError as error:
+                errors.append(error)
+
+        return send
+
+    await together([sending(name) for name in records])
+    problem = None if errors else await delivery.commit()
+    return errors + ([problem] if problem is not None else [])
 
 
 def _records(session: Session, loaded: Loaded, target: Target) -> list[Built]:

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from bake.app.building import Emit, build
+from bake.app.building import build
 from bake.app.loading import load
+from bake.app.notices import Emit
 from bake.app.options import Options
 from bake.app.results import Built, decode, name_of
 from bake.app.session import Session

@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, Entry] = {
     "affected": Entry("bake.cli.affected:affected", "List the targets that a change touches"),
     "matrix": Entry("bake.cli.matrix:matrix", "Print targets as jobs of a CI system, in dependency levels"),
     "watch": Entry("bake.cli.watch:watch", "Build, and build again whenever a file changes that a step reads"),
+    "pull": Entry("bake.cli.pull:pull", "Download images into the store"),
     "push": Entry("bake.cli.registry:push", "Publish what is built"),
     "run": Entry("bake.cli.run:run", "Run a command in a built image"),
     "inspect": Entry("bake.cli.registry:inspect", "Show the config and the layers of an image"),
