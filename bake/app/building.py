@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -140,7 +140,8 @@ class _Run:
 
     async def go(self) -> None:
         plan = self.planned.plan
-        jobs = requested_jobs(plan, self.session.options)
+        kept = (self.session.store.root, Path.home(), Path.cwd())
+        jobs = requested_jobs(plan, self.session.options, kept)
         steps = [shown for step in plan.steps if (shown := info(plan, step))]
         self.emit(
             RunStarted(run=uuid4().hex[:12], engine=self.session.engine_name, targets=plan.requested, steps=len(steps))
@@ -285,10 +286,10 @@ class _Run:
         return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self.started, 4))
 
 
-def requested_jobs(plan: Plan, options: Options) -> dict[str, tuple[Job, ...]]:
+def requested_jobs(plan: Plan, options: Options, kept: Iterable[Path]) -> dict[str, tuple[Job, ...]]:
     """Target → what it is made into; targets that just stay in the store are left out. Raises InputError."""
     jobs = {name: jobs_of(plan.targets[name], options.push, options.load) for name in plan.requested}
-    check_files(jobs, plan.targets, taken_stdout(options))
+    check_files(jobs, plan.targets, taken_stdout(options), kept)
     return {name: rows for name, rows in jobs.items() if rows}
 
 

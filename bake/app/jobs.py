@@ -114,22 +114,28 @@ def output_findings(target: Target) -> list[Diagnostic]:
     return found
 
 
-def check_files(jobs: Mapping[str, Iterable[Job]], targets: Mapping[str, Target], stdout: str) -> None:
+def check_files(
+    jobs: Mapping[str, Iterable[Job]], targets: Mapping[str, Target], stdout: str, kept: Iterable[Path]
+) -> None:
     """Raises InputError for what must not be written. `stdout` says why nothing can be written there, "" when it can.
+
+    `kept`: directories that `mode = "delete"` must never empty, besides that of the spec.
 
     That no two targets write one file is held by `spec.conflicts`.
     """
     for name, file in ((name, file) for name, rows in jobs.items() for job in rows for file in job.files):
-        _check_delete(file, targets[name])
+        _check_delete(file, targets[name], kept)
         if file.dest is None and stdout:
             message = f"'{name}' cannot be written to standard output: {stdout}"
             raise InputError(Diagnostic("bad-output", message, targets[name].span("output"), "name a file"))
 
 
-def _check_delete(file: FileOutput, target: Target) -> None:
-    """A slip in `dest` must not cost the sources."""
-    if file.delete and file.dest is not None:
-        dest, root = file.dest.resolve(), Path(target.root).resolve()
-        if dest == root or dest in root.parents:
-            message = f'mode = "delete" would remove the directory of the spec: {file.dest}'
+def _check_delete(file: FileOutput, target: Target, kept: Iterable[Path]) -> None:
+    """A slip in `dest` must cost neither the sources nor what else is precious."""
+    if not file.delete or file.dest is None:
+        return
+    dest = file.dest.resolve()
+    for precious in (Path(target.root), *kept):
+        if dest == precious.resolve() or dest in precious.resolve().parents:
+            message = f'mode = "delete" would empty {file.dest}, which holds {precious}'
             raise InputError(Diagnostic("bad-output", message, target.span("output"), "take a directory of its own"))

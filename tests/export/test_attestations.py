@@ -220,6 +220,15 @@ def test_files_go_beside_plain_files(tmp_path: Path) -> None:
     assert "linux_arm64/provenance.json\n" in names
 
 
+def test_provenance_may_go_with_images_only(tmp_path: Path) -> None:
+    attest = '"type=provenance,inline-only=true", "type=sbom"'
+    made = project(tmp_path, attest=attest, output=f'"type=local,dest=files", {LAYOUT}')
+    build(made)
+    assert (made.root / "files/sbom.spdx.json").is_file()
+    assert not (made.root / "files/provenance.json").exists()
+    assert len(Layout(made.root / "out").statements()) == 2
+
+
 def test_flags(tmp_path: Path) -> None:
     made = project(tmp_path, attest="")
     build(made)

@@ -157,3 +157,26 @@ def test_plain_files_need_no_packed_layers(tmp_path: Path) -> None:
     made = built(tmp_path, '"type=local,dest=out"')
     assert (made.root / "out/a").is_file()
     assert not [path for path in (made.store / "oci/blobs/sha256").rglob("*") if path.is_file()]
+
+
+def test_layers_of_a_base_stay_as_they_came_unless_forced(tmp_path: Path) -> None:
+    """A base in a registry, packed with gzip; `unpack` brings it into the store."""
+    with registry(tmp_path / "registry") as server:
+        base = project(tmp_path / "base", '{ type = "registry" }')
+        (base.root / "bake.toml").write_text(
+            (base.root / "bake.toml").read_text().replace("h.example/app:1", f"{server.host}/base:1")
+        )
+        assert base.build().errors == ()
+        outputs = ", ".join(
+            f'{{ type = "oci", dest = "{name}", tar = false, compression = "zstd"{more} }}'
+            for name, more in (("kept", ""), ("forced", ", force-compression = true"))
+        )
+        made = project(tmp_path / "app", f'{outputs}, "type=image,unpack=true"')
+        text = (made.root / "bake.toml").read_text()
+        made.write("bake.toml", text.replace("FROM scratch", f"FROM {server.host}/base:1"))
+        assert made.build().errors == ()
+    manifests = {name: layout(made, name)[1] for name in ("kept", "forced")}
+    kinds = {name: [layer["mediaType"][-5:] for layer in found["layers"]] for name, found in manifests.items()}
+    assert kinds == {"kept": ["+gzip", "+zstd"], "forced": ["+zstd", "+zstd"]}
+    assert manifests["kept"]["config"] == manifests["forced"]["config"]
+    assert len([path for path in (made.store / "layers").iterdir() if (path / "fs/a").exists()]) == 2
