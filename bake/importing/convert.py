@@ -73,7 +73,7 @@ def _joined(bodies: list[Body]) -> Body:
 
 def too_large(source: Source) -> InputError:
     """The error for a file beyond the limit."""
-    message = f"the file is larger than {SIZE_LIMIT // 1024 // 1024} MB, which no definition is"
+    message = f"the file is larger than {SIZE_LIMIT // 1024} KB, which no definition is"
     return fault(source, 0, message, code="file-too-large")
 
 

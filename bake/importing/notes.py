@@ -7,7 +7,7 @@ from typing import Protocol
 from bake.errors import Diagnostic, InputError, Span
 from bake.importing.files import Files
 
-SIZE_LIMIT = 1024 * 1024
+SIZE_LIMIT = 512 * 1024
 """Bytes of a file; a definition is a few thousand, and the largest known ones a few ten thousand."""
 
 

@@ -25,18 +25,18 @@ INPUTS: dict[str, tuple[str, Callable[[], str], str]] = {
     "10 MB of HCL": ("a.hcl", lambda: _filled("", 'target "a" {\n}\n', 10 * MB), "file-too-large"),
     "10 MB of JSON": ("a.json", lambda: json.dumps({"target": {"a": {"tags": ["x"] * MB * 2}}}), "file-too-large"),
     "10 MB of YAML": ("a.yaml", lambda: _filled("services:\n", "  a: {build: .}\n", 10 * MB), "file-too-large"),
-    "1 MB of HCL, wrong at its end": (
-        "a.hcl", lambda: _filled("", 'target "a" {\n}\n', MB - 100) + "=", "import-syntax",
+    "much HCL, wrong at its end": (
+        "a.hcl", lambda: _filled("", 'target "a" {\n}\n', MB // 2 - 100) + "=", "import-syntax",
     ),
     "much YAML, wrong at its end": (
         "a.yaml", lambda: _filled("services:\n", "  a: {build: .}\n", MB // 8 - 100) + " b: ]", "import-syntax",
     ),
-    "1 MB of JSON, wrong at its end": (
-        "a.json", lambda: '{"target": {"a": {"tags": [' + '"x", ' * (MB // 5 - 20) + "]}}", "import-syntax",
+    "much JSON, wrong at its end": (
+        "a.json", lambda: '{"target": {"a": {"tags": [' + '"x", ' * (MB // 10 - 20) + "]}}", "import-syntax",
     ),
-    "nested JSON": ("a.json", lambda: '{"target": ' + "[" * (MB - 100), "nested-too-deeply"),
-    "nested HCL": ("a.hcl", lambda: "a = " + "{a = " * (MB // 6), "nested-too-deeply"),
-    "nested HCL templates": ("a.hcl", lambda: "a = " + '"${' * (MB // 4), "nested-too-deeply"),
+    "nested JSON": ("a.json", lambda: '{"target": ' + "[" * (MB // 2 - 100), "nested-too-deeply"),
+    "nested HCL": ("a.hcl", lambda: "a = " + "{a = " * (MB // 12), "nested-too-deeply"),
+    "nested HCL templates": ("a.hcl", lambda: "a = " + '"${' * (MB // 8), "nested-too-deeply"),
     "nested YAML flows": ("a.yaml", lambda: "a: " + "{a: " * (MB // 40), "nested-too-deeply"),
     "nested YAML blocks": ("a.yaml", lambda: "".join(" " * n + "a:\n" for n in range(400)), "nested-too-deeply"),
     "YAML aliases": ("a.yaml", lambda: ALIASES, "too-much-work"),

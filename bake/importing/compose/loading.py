@@ -151,7 +151,7 @@ class Loader:
             text = self.text(path)
             if text is None:
                 return None
-            if len(self.files) >= _FILE_LIMIT or len(self.files.text) + len(text) > SIZE_LIMIT:
+            if len(self.files) >= _FILE_LIMIT or len(self.files.text) + len(text) > 2 * SIZE_LIMIT:
                 raise self._fault(at, "the files that these files name are too many", "too-much-work")
             self._known[path] = self._parsed(Source(posixpath.join(self.root, path), text))
         return self._known[path]
