@@ -192,7 +192,7 @@ CALLS = 'function "f0" {\n  params = [x]\n  result = x\n}\n' + "".join(
         ("a.hcl", "a = " + "1 ? 2 : " * 10_000 + "3", "nested-too-deeply"),
         ("a.hcl", "a = 1" + " + 1" * 100_000, "import-syntax"),
         ("a.hcl", "a {\n" * 100_000, "nested-too-deeply"),
-        ("a.hcl", "/*" * 500_000, "import-syntax"),
+        ("a.hcl", "/*" * 200_000, "import-syntax"),
         ("a.hcl", "a = <<A\n" * 10_000, "import-syntax"),
         ("a.hcl", DOUBLING + 'target "a" { tags = [V59] }', "import-value"),
         ("a.hcl", CALLS + 'target "a" { args = { X = f29("x") } }', "too-much-work"),
