@@ -136,7 +136,7 @@ def test_every_feature_is_told_in_its_words() -> None:
 
 
 def test_field_numbers_are_unique() -> None:
-    numbers: dict[str, list[str]] = {}
+    numbers, name = dict[str, list[str]](), ""
     for line in SCHEMA.strip().splitlines():
         if line.startswith(" "):
             numbers[name].append(line.split()[0])
