@@ -210,7 +210,7 @@ CALLS = 'function "f0" {\n  params = [x]\n  result = x\n}\n' + "".join(
         ("a.yaml", "- " * 5_000 + "x", "nested-too-deeply"),
         ("a.yaml", "a: &a [*a]\nservices: {}", "nested-too-deeply"),
         ("a.yaml", "services: {s: {extends: t}, t: {extends: s}}", "import-value"),
-        ("a.yaml", "x" * (128 * 1024 + 1), "file-too-large"),
+        ("a.yaml", "x" * (96 * 1024 + 1), "file-too-large"),
         ("a.hcl", "#" * (10 * 1024 * 1024 + 1), "file-too-large"),
     ],
 )  # fmt: skip

@@ -29,7 +29,7 @@ INPUTS: dict[str, tuple[str, Callable[[], str], str]] = {
         "a.hcl", lambda: _filled("", 'target "a" {\n}\n', MB // 2 - 100) + "=", "import-syntax",
     ),
     "much YAML, wrong at its end": (
-        "a.yaml", lambda: _filled("services:\n", "  a: {build: .}\n", MB // 8 - 100) + " b: ]", "import-syntax",
+        "a.yaml", lambda: _filled("services:\n", "  a: {build: .}\n", 96 * 1024 - 100) + " b: ]", "import-syntax",
     ),
     "much JSON, wrong at its end": (
         "a.json", lambda: '{"target": {"a": {"tags": [' + '"x", ' * (MB // 10 - 20) + "]}}", "import-syntax",
@@ -37,7 +37,7 @@ INPUTS: dict[str, tuple[str, Callable[[], str], str]] = {
     "nested JSON": ("a.json", lambda: '{"target": ' + "[" * (MB // 2 - 100), "nested-too-deeply"),
     "nested HCL": ("a.hcl", lambda: "a = " + "{a = " * (MB // 12), "nested-too-deeply"),
     "nested HCL templates": ("a.hcl", lambda: "a = " + '"${' * (MB // 8), "nested-too-deeply"),
-    "nested YAML flows": ("a.yaml", lambda: "a: " + "{a: " * (MB // 40), "nested-too-deeply"),
+    "nested YAML flows": ("a.yaml", lambda: "a: " + "{a: " * (MB // 60), "nested-too-deeply"),
     "nested YAML blocks": ("a.yaml", lambda: "".join(" " * n + "a:\n" for n in range(400)), "nested-too-deeply"),
     "YAML aliases": ("a.yaml", lambda: ALIASES, "too-much-work"),
     "a large matrix": (

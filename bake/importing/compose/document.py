@@ -11,7 +11,7 @@ from bake.errors import Diagnostic, HostError
 from bake.importing.hcl.convert import number_text
 from bake.importing.notes import Text, fault
 
-SIZE_LIMIT = 128 * 1024
+SIZE_LIMIT = 96 * 1024
 """Characters of a file; YAML takes long to read, and this is many times a large compose file."""
 _NODE_LIMIT = 100_000
 _DEPTH_LIMIT = 60
