@@ -206,7 +206,7 @@ CALLS = 'function "f0" {\n  params = [x]\n  result = x\n}\n' + "".join(
         ("a.json", '{"target": {"a": ' * 20_000, "nested-too-deeply"),
         ("a.json", "[]", "import-syntax"),
         ("a.yaml", BOMB, "too-much-work"),
-        ("a.yaml", "a: " + "[" * 100_000, "nested-too-deeply"),
+        ("a.yaml", "a: " + "[" * 50_000, "nested-too-deeply"),
         ("a.yaml", "- " * 5_000 + "x", "nested-too-deeply"),
         ("a.yaml", "a: &a [*a]\nservices: {}", "nested-too-deeply"),
         ("a.yaml", "services: {s: {extends: t}, t: {extends: s}}", "import-value"),
