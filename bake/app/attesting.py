@@ -12,7 +12,7 @@ from bake.app.outputs import flag
 from bake.errors import Diagnostic, InputError
 from bake.image.assemble import Assembled
 from bake.image.attest.invocation import Invocation
-from bake.image.attest.provenance import BUILDER, ProvenanceOptions, provenance
+from bake.image.attest.provenance import ProvenanceOptions, provenance
 from bake.image.attest.statement import Statement
 from bake.oci.documents import decode_config
 from bake.oci.reference import Reference
@@ -65,7 +65,7 @@ def attest_of(target: Target) -> Attest:
 def _provenance(row: Table) -> ProvenanceOptions:
     mode: Literal["min", "max"] = "min" if row.get("mode") == "min" else "max"
     version: Literal["v1", "v0.2"] = "v0.2" if row.get("version") == "v0.2" else "v1"
-    return ProvenanceOptions(mode, version, str(row.get("builder-id") or BUILDER), flag(row, "reproducible"))
+    return ProvenanceOptions(mode, version, str(row.get("builder-id") or ""), flag(row, "reproducible"))
 
 
 class Attestor:

@@ -259,7 +259,7 @@ class _Run:
             plan, facts = self.planned.plan, self.planned.facts
             image = next(each for each in plan.image_of(target) if str(each.platform) == platform)
             source = git_facts(plan.targets[target].root).get("sha", "")
-            self._invocations[target, platform] = invocation_of(plan, facts, image, source)
+            self._invocations[target, platform] = invocation_of(plan, facts, image, source, self.session.engine_name)
         return self._invocations[target, platform]
 
     def _record(self, plan: Plan, image: Image) -> Built | None:

@@ -149,7 +149,7 @@ def test_provenance_says_what_it_was_made_from(tmp_path: Path) -> None:
     assert len(context["digest"]["bakeTree"]) == 64
     steps = definition["internalParameters"]["buildConfig"]["steps"]
     assert "COPY a /a-$WHO" in {step.get("instruction") for step in steps}
-    assert predicate["runDetails"]["builder"]["id"]
+    assert predicate["runDetails"]["builder"]["id"] == "urn:bake:engine:embedded"
     made.write("a", "changed")
     build(made)
     after = Layout(made.root / "out").statements()["https://slsa.dev/provenance/v1"]["predicate"]

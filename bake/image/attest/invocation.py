@@ -63,9 +63,10 @@ class Invocation(msgspec.Struct, frozen=True):
     dependencies: tuple[Dependency, ...]
     steps: tuple[StepNote, ...]
     source: str = ""
+    engine: str = "embedded"
 
 
-def invocation_of(plan: Plan, facts: Facts, image: Image, source: str = "") -> Invocation:
+def invocation_of(plan: Plan, facts: Facts, image: Image, source: str = "", engine: str = "embedded") -> Invocation:
     """The invocation that made `image`."""
     target = plan.targets[image.target]
     steps = list(_reached(plan, image.state))
@@ -86,6 +87,7 @@ def invocation_of(plan: Plan, facts: Facts, image: Image, source: str = "") -> I
         tuple(_dependencies(target, steps, facts)),
         notes,
         source,
+        engine,
     )
 
 

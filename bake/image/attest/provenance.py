@@ -11,18 +11,21 @@ from bake.image.attest.invocation import Dependency, Invocation
 from bake.image.attest.statement import Statement
 
 BUILD_TYPE = "urn:bake:build:v1"
-BUILDER = "urn:bake:engine:embedded"
+BUILDER = "urn:bake:engine:{}"
 _TYPES = {"v1": "https://slsa.dev/provenance/v1", "v0.2": "https://slsa.dev/provenance/v0.2"}
 FILE = "provenance.json"
 
 
 @dataclass(frozen=True, slots=True)
 class ProvenanceOptions:
-    """`min` leaves out args, labels, secrets, ssh, steps and the commit; `reproducible` is the caller's claim."""
+    """`min` leaves out args, labels, secrets, ssh, steps and the commit; `reproducible` is the caller's claim.
+
+    `builder` "" stands for the engine that built.
+    """
 
     mode: Literal["min", "max"] = "max"
     version: Literal["v1", "v0.2"] = "v1"
-    builder: str = BUILDER
+    builder: str = ""
     reproducible: bool = False
 
 
@@ -41,7 +44,7 @@ def _v1(made: Invocation, options: ProvenanceOptions, finished: str | None) -> d
             "resolvedDependencies": [_plain(each) for each in made.dependencies],
         },
         "runDetails": {
-            "builder": {"id": options.builder},
+            "builder": {"id": _builder(made, options)},
             "metadata": {
                 **({"finishedOn": finished} if finished else {}),
                 "bake_completeness": {"request": _is_complete(made, options), "resolvedDependencies": True},
@@ -54,7 +57,7 @@ def _v1(made: Invocation, options: ProvenanceOptions, finished: str | None) -> d
 def _v02(made: Invocation, options: ProvenanceOptions, finished: str | None) -> dict[str, object]:
     source = _config_source(made)
     return {
-        "builder": {"id": options.builder},
+        "builder": {"id": _builder(made, options)},
         "buildType": BUILD_TYPE,
         "invocation": {
             "configSource": {"digest": source["digest"], "entryPoint": source["path"]},
@@ -69,6 +72,10 @@ def _v02(made: Invocation, options: ProvenanceOptions, finished: str | None) -> 
             "reproducible": options.reproducible,
         },
     }
+
+
+def _builder(made: Invocation, options: ProvenanceOptions) -> str:
+    return options.builder or BUILDER.format(made.engine)
 
 
 def _config_source(made: Invocation) -> dict[str, object]:
