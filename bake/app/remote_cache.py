@@ -125,10 +125,11 @@ class RemoteCaches:
 
     def _leave_out(self) -> None:
         for target in self.targets.values():
-            if target.cache_to:
-                message = f"the cache of target '{target.name}' is not written: only the embedded engine can"
-                hint = "BuildKit's results are known by its own keys"
-                self.warn(Diagnostic("cache-not-written", message, target.span("cache-to"), hint, "warning"))
+            for key, what in (("cache-to", "written"), ("cache-from", "read")):
+                if getattr(target, key.replace("-", "_")):
+                    message = f"the cache of target '{target.name}' is not {what}: only the embedded engine does that"
+                    hint = "BuildKit's results are known by its own keys, and kept in its own cache"
+                    self.warn(Diagnostic("cache-left-out", message, target.span(key), hint, "warning"))
 
     def _destinations(self, target: Target, row: Table, digest: Digest | None) -> Iterator[Place]:
         """Where an entry writes to: an inline cache to each repository in which its image is now."""

@@ -10,7 +10,7 @@ from bake.plan.epoch import epoch_of
 from bake.plan.outcome import Image
 
 _DEFAULT_LEVELS = {"gzip": 1, "zstd": 3, "none": 0}
-_LEVEL = "bake.compression-level"
+LEVEL = "bake.compression-level"
 """Annotation of a blob in the store that was not packed with the default level; it leaves with no manifest."""
 
 
@@ -51,10 +51,10 @@ def level_of(kind: str, level: int | None) -> int:
 
 def packed_level(kind: str, blob: Descriptor) -> int:
     """The level that a blob of the store was packed with."""
-    noted = (blob.annotations or {}).get(_LEVEL)
+    noted = (blob.annotations or {}).get(LEVEL)
     return level_of(kind, int(noted) if noted else None)
 
 
 def level_note(kind: str, level: int) -> dict[str, str] | None:
     """The annotations of a blob packed so."""
-    return None if level == level_of(kind, None) else {_LEVEL: str(level)}
+    return None if level == level_of(kind, None) else {LEVEL: str(level)}

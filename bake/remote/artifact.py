@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import sha256 as hash_of
 
+from bake.image.form import LEVEL
 from bake.oci import media_types
 from bake.oci.digest import Digest, sha256
 from bake.oci.documents import decode_manifest
@@ -124,5 +125,6 @@ def held_by(catalog: Catalog) -> dict[str, Descriptor]:
 
 
 def descriptor_of(blob: Blob) -> Descriptor:
-    """What names an archive."""
-    return Descriptor(blob.media_type, Digest(blob.digest), blob.size, annotations=dict(blob.annotations) or None)
+    """What names an archive. Of what a cache notes on it only the level of compression counts, and only as a number."""
+    notes = {name: value for name, value in blob.annotations if name == LEVEL and value.isdecimal() and len(value) < 3}
+    return Descriptor(blob.media_type, Digest(blob.digest), blob.size, annotations=notes or None)

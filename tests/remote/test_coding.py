@@ -11,6 +11,7 @@ from zstandard import ZstdCompressor, ZstdDecompressor
 
 from bake.plan.tree import SCRATCH, state_of_digest
 from bake.remote import coding
+from bake.remote.artifact import descriptor_of
 from bake.remote.catalog import Blob, CachedState, Catalog, Known, narrowed
 from bake.remote.coding import BadCatalog, decode, decode_parts, encode, encode_parts
 
@@ -117,6 +118,15 @@ def test_a_later_version_is_told_from_damage() -> None:
     with pytest.raises(BadCatalog) as caught:
         decode(wire(version=2))
     assert caught.value.newer
+
+
+def test_what_is_noted_on_an_archive_cannot_reach_a_manifest() -> None:
+    """Only the level of compression counts, as a number; anything else would be published with the image."""
+    notes = (("bake.compression-level", "9"), ("org.opencontainers.image.title", "x"))
+    assert descriptor_of(Blob("sha256:" + "0" * 64, "t", 1, (), notes)).annotations == {"bake.compression-level": "9"}
+    for value in ("abc", "-1", "999999999999", ""):
+        noted = Blob("sha256:" + "0" * 64, "t", 1, (), (("bake.compression-level", value),))
+        assert descriptor_of(noted).annotations is None
 
 
 def test_a_state_is_named_by_what_it_holds() -> None:

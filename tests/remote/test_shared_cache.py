@@ -291,3 +291,14 @@ def test_several_caches_are_read_and_one_out_of_reach_is_done_without(tmp_path: 
     (explanation,) = explain(other.options(), ["app"])
     origins = {hit.origin.rpartition(":")[2] for hit in explanation.hits.values()}
     assert origins == {"one", "two"}
+
+
+def test_a_cache_for_all_targets_from_the_command_line(tmp_path: Path, proxy: FaultyProxy) -> None:
+    made = machine(tmp_path / "a", "")
+    text = (made.root / "bake.toml").read_text()
+    made.write("bake.toml", text + "\n[target.two]\ndockerfile-inline = '''\nFROM scratch\nCOPY config /two\n'''\n")
+    sets = tuple(f"*.cache-{way}=type=registry,ref={proxy.host}/cache:main" for way in ("to", "from"))
+    assert made.build("all", sets=sets).errors == ()
+    other = machine(tmp_path / "b", "")
+    other.write("bake.toml", (made.root / "bake.toml").read_text())
+    assert ran(other.build("all", sets=sets)) == {}
