@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from time import monotonic, time
-from typing import Protocol
 from uuid import uuid4
 
 import anyio
@@ -18,6 +17,7 @@ from bake.app.attesting import attest_of
 from bake.app.commanded import taken_stdout
 from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
+from bake.app.feeding import Feeder, Walk
 from bake.app.history import remember
 from bake.app.jobs import Job, check_files, jobs_of
 from bake.app.later import refuse_keys
@@ -44,33 +44,16 @@ from bake.events import (
     TargetStatus,
 )
 from bake.image.attest.invocation import Invocation, invocation_of
-from bake.image.form import Compression
 from bake.plan.outcome import Image, Plan
-from bake.plan.step import StepId
-from bake.plan.tree import StateId
 from bake.ports import Store
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive
-from bake.solve.results import MadeImage, Solution, info
+from bake.solve.results import Solution, info
 from bake.solve.settings import Settings
 from bake.solve.tasks import Tasks
 
 _Jobs = dict[str, tuple[Job, ...]]
-_Rows = list[tuple[Image, tuple[StateId, ...]]]
-
-
-class Walk(Protocol):
-    """What takes a plan to its end; both engines have one."""
-
-    on_state: Callable[[StepId, StateId], None]
-
-    @property
-    def states(self) -> Mapping[StepId, StateId]: ...
-
-    async def run(self) -> Solution: ...
-
-    def made(self, image: Image) -> MadeImage | None: ...
 
 
 @dataclass(frozen=True)
@@ -210,7 +193,8 @@ class _Run:
             if isinstance(self.walk, Drive):
                 drive.journal = self.walk.journal
         if delivery is not None:
-            walk.on_state = _Feeder(self, group, delivery, jobs, walk).on_state
+            at_once = self.commit if session.options.publish == "eager" else None
+            walk.on_state = Feeder(group, delivery, jobs, plan, walk, self.errors, at_once).on_state
         return walk
 
     async def commit(self, delivery: Delivery) -> None:
@@ -297,61 +281,6 @@ def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """What went wrong inside task groups, for only the first can be told."""
     inner = group.exceptions[0]
     return _first(inner) if isinstance(inner, BaseExceptionGroup) else inner
-
-
-class _Feeder:
-    """Hands images to the delivery as soon as all their layers are made."""
-
-    def __init__(self, run: _Run, group: TaskGroup, delivery: Delivery, jobs: _Jobs, walk: Walk) -> None:
-        self._run = run
-        self._group = group
-        self._delivery = delivery
-        self._walk = walk
-        plan = run.planned.plan
-        self._jobs = dict(jobs)
-        self._images = {name: plan.image_of(name) for name in jobs}
-        self._forms: dict[StepId, dict[tuple[Compression, int | None], None]] = {}
-        for name, job in ((name, job) for name, rows in jobs.items() for job in rows if not job.plain):
-            for image in self._images[name]:
-                form = job.form.compression, job.form.latest_file(image)
-                for ref in (ref for ref in image.layers if ref.index < 0):
-                    self._forms.setdefault(ref.step, {})[form] = None
-
-    def on_state(self, step: StepId, state: StateId) -> None:
-        for form in self._forms.get(step, ()):
-            self._group.start_soon(self._archive, state, *form)
-        for name, images in list(self._images.items()):
-            needed = {needed for image in images for needed in (image.state, *image.tests)}
-            if step in needed and needed <= self._walk.states.keys():
-                del self._images[name]
-                self._group.start_soon(self._send, self._jobs[name], images)
-
-    async def _archive(self, state: StateId, compression: Compression, epoch: int | None) -> None:
-        with suppress(BakeError):  # met again, and reported, when the image is sent
-            await self._delivery.documents.archives.info(state, compression, epoch)
-
-    async def _send(self, jobs: tuple[Job, ...], images: tuple[Image, ...]) -> None:
-        rows = [(image, made.layers) for image in images if (made := self._walk.made(image)) is not None]
-        try:
-            if self._run.session.options.publish == "eager":
-                await self._at_once(jobs, rows)
-            else:
-                await _send_all(self._delivery, jobs, rows)
-        except BakeError as error:
-            self._run.errors.append(error)
-
-    async def _at_once(self, jobs: tuple[Job, ...], rows: _Rows) -> None:
-        alone = self._delivery.alone()
-        try:
-            await _send_all(alone, jobs, rows)
-            await self._run.commit(alone)
-        finally:
-            self._delivery.absorb(alone)
-
-
-async def _send_all(delivery: Delivery, jobs: tuple[Job, ...], rows: _Rows) -> None:
-    for job in jobs:
-        await delivery.send(job, rows)
 
 
 def _status(reports: list[StepReport], whole: bool, cancelled: bool) -> TargetStatus:
