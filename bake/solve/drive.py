@@ -17,14 +17,12 @@ import anyio
 from bake.errors import BakeError, LostLayer, StepFailed
 from bake.events import Event
 from bake.oci.reference import parse_reference
-from bake.plan.decide import reason
-from bake.plan.key import FILE, key_of, parts_of, reads
+from bake.plan.key import key_of
 from bake.plan.outcome import Image, Plan
 from bake.plan.reason import Why
 from bake.plan.select import SourceMissing
 from bake.plan.step import (
     SOURCES,
-    CopyAction,
     ImageOp,
     MergeOp,
     ScratchOp,
@@ -35,6 +33,7 @@ from bake.plan.tree import SCRATCH, StateId, state_of_images
 from bake.ports import Engine, Layer, NotYet, Parts, Record, Store
 from bake.solve.capacity import Amount, Capacity
 from bake.solve.contents import Contents, Unread
+from bake.solve.evidence import Evidence
 from bake.solve.frontier import Frontier, critical_path
 from bake.solve.journal import Journal
 from bake.solve.results import MadeImage, Solution, made_image, missing_source
@@ -87,6 +86,7 @@ class Drive:
         }
         self._frontier = Frontier(self._inputs)
         self._slots = Slots(plan, settings.root, store.records)
+        self._evidence = Evidence(plan, store.records, contents, self._slots, self.states, tasks.sensitive)
         self._adopted: dict[str, Parts] = {}
         self._under_way: dict[str, list[Step]] = {}
         self._queue: list[tuple[float, int, _Missed]] = []
@@ -172,48 +172,18 @@ class Drive:
 
     def _decide(self, step: Step) -> None:
         """A hit is done at once, a miss is queued with its reason."""
-        parts = parts_of(
-            step, self.states[step.inputs[0]], self._on_base(step), self._digest(step), self.tasks.sensitive
-        )
+        parts = self._evidence.parts(step)
         key = key_of(parts)
         self.keys[step.id] = key
         record = None if step.uncached else self.store.records.lookup(key)
         if record is not None:
             if record.origin and self.store.records.parts(key) is None:
-                self._adopted[key] = {**parts, **self._files(step)}
+                self._adopted[key] = {**parts, **self._evidence.files(step)}
             self._cached(step, record.state)
         elif key in self._under_way:
             self._join(step, key)
         else:
-            self._miss(_Missed(step, key, parts, self._why(step, key, parts), self.tasks.demand(step)))
-
-    def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
-        def digest(number: int, action: CopyAction) -> str:
-            source = self.plan.steps[step.inputs[number]]
-            return self.contents.digest(source, self.states.get(source.id), action)
-
-        return digest
-
-    def _on_base(self, step: Step) -> bool:
-        return any(origin.ordinal == 1 for origin in self.plan.origins.get(step.id, ()))
-
-    def _why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
-        last = self._slots.last_parts(step, parts)
-
-        def now() -> dict[str, str]:
-            parts.update(self._files(step))
-            return parts
-
-        known = self.store.records.known(key)
-        return reason(uncached=step.uncached, known=known, last=last, now=now)
-
-    def _files(self, step: Step) -> dict[str, str]:
-        found: dict[str, str] = {}
-        for _, action in reads(step):
-            source = self.plan.steps[step.inputs[action.input]]
-            files = self.contents.files(source, self.states.get(source.id), action)
-            found |= {f"{FILE}{path}": identity for path, identity in files.items()}
-        return found
+            self._miss(_Missed(step, key, parts, self._evidence.why(step, key, parts), self.tasks.demand(step)))
 
     # Running
 
@@ -272,7 +242,7 @@ class Drive:
     async def _made(self, missed: _Missed, engine: Engine, started: float) -> Record:
         layer = await self._tried(missed.step, engine)
         record = Record(missed.key, layer.state, layer.created, monotonic() - started)
-        self.store.records.remember(record, {**missed.parts, **self._files(missed.step)})
+        self.store.records.remember(record, {**missed.parts, **self._evidence.files(missed.step)})
         return record
 
     async def _tried(self, step: Step, engine: Engine) -> Layer:

@@ -1,0 +1,72 @@
+"""What a decision stands on: the parts of a step's key, the files behind them, and why a miss is a miss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from bake.plan.decide import reason
+from bake.plan.key import FILE, parts_of, reads
+from bake.plan.outcome import Plan
+from bake.plan.reason import Why
+from bake.plan.step import CopyAction, Step, StepId
+from bake.plan.tree import StateId
+from bake.ports import Records
+from bake.solve.contents import Contents
+from bake.solve.slots import Slots
+
+
+class Evidence:
+    """Of the steps of one plan. `states` is read while the walk fills it.
+
+    All methods may raise Unread, SourceMissing or NotYet: something that they need must be fetched, or is not there.
+    """
+
+    def __init__(
+        self,
+        plan: Plan,
+        records: Records,
+        contents: Contents,
+        slots: Slots,
+        states: Mapping[StepId, StateId],
+        sensitive: Sequence[str],
+    ) -> None:
+        self._plan = plan
+        self._records = records
+        self._contents = contents
+        self._slots = slots
+        self._states = states
+        self._sensitive = sensitive
+
+    def parts(self, step: Step) -> dict[str, str]:
+        """The named parts of the step's key, without its single files."""
+        return parts_of(step, self._states[step.inputs[0]], self._on_base(step), self._digest(step), self._sensitive)
+
+    def why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
+        """Why a step whose key has these parts must run."""
+        last = self._slots.last_parts(step, parts)
+
+        def now() -> dict[str, str]:
+            parts.update(self.files(step))
+            return parts
+
+        known = self._records.known(key)
+        return reason(uncached=step.uncached, known=known, last=last, now=now)
+
+    def files(self, step: Step) -> dict[str, str]:
+        """`file PATH` → identity, for each file that the step reads."""
+        found: dict[str, str] = {}
+        for _, action in reads(step):
+            source = self._plan.steps[step.inputs[action.input]]
+            files = self._contents.files(source, self._states.get(source.id), action)
+            found |= {f"{FILE}{path}": identity for path, identity in files.items()}
+        return found
+
+    def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
+        def digest(number: int, action: CopyAction) -> str:
+            source = self._plan.steps[step.inputs[number]]
+            return self._contents.digest(source, self._states.get(source.id), action)
+
+        return digest
+
+    def _on_base(self, step: Step) -> bool:
+        return any(origin.ordinal == 1 for origin in self._plan.origins.get(step.id, ()))
