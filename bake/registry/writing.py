@@ -1,7 +1,8 @@
 """Writing to a registry, in a worker thread: manifests, mounts, and uploads that go on after a break.
 
-A blob up to `SINGLE` bytes goes in one PUT. A larger one is streamed by PATCH, as a registry that can resume at all
-keeps the part of it that came; the offset it reports is where the next PATCH starts (distribution spec, "push").
+A blob up to `SINGLE` bytes goes in one PUT. A larger one goes by PATCH, `CHUNK` bytes each, as a registry that can
+resume at all keeps what came; the offset it reports is where the next PATCH starts (distribution spec, "push"). Docker's
+own registry signs the offset into the address of an upload: it goes on between chunks, not after one that broke off.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from bake.registry.transport import Response
 from bake.registry.trouble import Trouble
 
 SINGLE = 8 * 1024 * 1024
+CHUNK = 64 * 1024 * 1024
+_LEAST_CHUNK = 1024 * 1024
 _COMMIT_PATIENCE = 300.0  # seconds; some registries hash the whole blob before they answer
 _MOST_MOUNTS = 3
 _GONE = frozenset({404, 409, 416})  # the session is lost or of another mind: begin again
@@ -79,6 +82,8 @@ def upload_blob(
             failure: RemoteError = unreachable(operation, f"https://{endpoint.domain}/v2/{path}", trouble)
             reason, least = trouble.reason, 0.0
         except ResponseError as error:
+            if error.status == 413 and upload.shrink():
+                continue
             if error.status < 500 and error.status not in _GONE | {429}:
                 raise
             failure, reason, least = error, f"status {error.status}", error.retry_after or 0.0
@@ -178,16 +183,18 @@ class _Upload:
     file: Path
     location: str = ""
     offset: int = 0
+    chunk: int = 0
 
     def go_on(self) -> None:
         """Sends what is missing and closes the upload."""
         if not self.location:
             self.location, self.offset = _location(self.operation, _open(self.operation, self.endpoint, self.path)), 0
-        if not self.offset and self.descriptor.size <= SINGLE:
+        if not self.offset and self.descriptor.size <= (self.chunk or SINGLE):
             self._commit(FileBody(self.file, 0, self.descriptor.size))
             return
-        if self.offset < self.descriptor.size:
-            self._patch(FileBody(self.file, self.offset, self.descriptor.size - self.offset))
+        while self.offset < self.descriptor.size:
+            left = self.descriptor.size - self.offset
+            self._patch(FileBody(self.file, self.offset, min(left, self.chunk or CHUNK)))
         self._commit(FileBody(self.file, self.descriptor.size, 0))
 
     def recover(self) -> bool:
@@ -198,8 +205,17 @@ class _Upload:
         self.location, self.offset = self._state() if self.location else ("", 0)
         return False
 
+    def shrink(self) -> bool:
+        """After a refusal of so many bytes at once, by a proxy most often; False when they are few already."""
+        self.chunk = (self.chunk or min(CHUNK, self.descriptor.size)) // 4
+        if self.chunk < _LEAST_CHUNK:
+            return False
+        self.location, self.offset = self._state() if self.location else ("", 0)
+        return True
+
     def _patch(self, body: FileBody) -> None:
-        headers = {"Content-Range": f"{body.offset}-{body.offset + body.size - 1}"} if body.offset else {}
+        partial = body.size < self.descriptor.size  # the whole at once is a stream, which has no range
+        headers = {"Content-Range": f"{body.offset}-{body.offset + body.size - 1}"} if partial else {}
         response = self._request("PATCH", self.location, (202, 204), headers, body)
         self.location = _location(self.operation, response)
         self.offset = body.offset + body.size
