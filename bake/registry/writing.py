@@ -1,8 +1,9 @@
 """Writing to a registry, in a worker thread: manifests, mounts, and uploads that go on after a break.
 
 A blob up to `SINGLE` bytes goes in one PUT. A larger one goes by PATCH, `CHUNK` bytes each, as a registry that can
-resume at all keeps what came; the offset it reports is where the next PATCH starts (distribution spec, "push"). Docker's
-own registry signs the offset into the address of an upload: it goes on between chunks, not after one that broke off.
+resume at all keeps what came; the offset it reports is where the next PATCH starts (distribution spec, "push").
+Docker's own registry signs the offset into the address of an upload: it goes on between chunks, but not after one that
+broke off.
 """
 
 from __future__ import annotations
