@@ -83,6 +83,7 @@ def _refused(error: OSError) -> HostError:
         Diagnostic(
             "no-overlay",
             f"cannot mount overlayfs: {error.strerror}",
-            hint="the store must lie on ext4, xfs, btrfs or tmpfs, not on overlayfs or a network file system",
+            hint="the store must lie on ext4, xfs, btrfs or tmpfs, not on overlayfs or a network file system: set "
+            "BAKE_STORE, or mount a volume there when bake runs in a container",
         )
     )
