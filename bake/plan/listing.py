@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bake.plan.tree import Entry, Listing, digest_of, sort_key
+from bake.plan.tree import Entry, Listing, digest_of_listing, sort_key
 
 _Rows = list[tuple[bytes, Entry]]
 
@@ -23,4 +23,4 @@ def decode(data: bytes) -> dict[str, Entry]:
 
 def listing_digest(listing: Listing) -> str:
     """sha256 hex such that `state_of_digest(parent, listing_digest(l)) == state_over(parent, l)`."""
-    return digest_of((path, listing[path]) for path in sorted(listing, key=sort_key))
+    return digest_of_listing(listing)

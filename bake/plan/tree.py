@@ -51,13 +51,19 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     opaque: bool = False
     mtime: int = 0
     stamp: Stamp | None = None
+    timed: bool = False
+    """Whether `mtime` was given, by an archive or by a step; only then it counts for what a layer is."""
 
     def identity(self) -> tuple[object, ...]:
-        """What counts for content: everything but times and stamps."""
+        """What counts for content, and so for who copies it: everything but times and stamps."""
         return (
             self.kind, self.mode, self.uid, self.gid, self.size if self.kind == "f" else 0, self.digest, self.link,
             self.device, self.xattrs, self.opaque,
         )  # fmt: skip
+
+    def layer_identity(self) -> tuple[object, ...]:
+        """What counts for the layer that holds it: a given time as well."""
+        return (*self.identity(), self.mtime) if self.timed else self.identity()
 
 
 Listing = Mapping[str, Entry]
@@ -86,9 +92,18 @@ def digest_of(items: Iterable[tuple[str, Entry]]) -> str:
     return found.hexdigest()
 
 
+def digest_of_listing(listing: Listing) -> str:
+    """sha256 hex over a layer's changes."""
+    encoder = msgspec.msgpack.Encoder()
+    found = hashlib.sha256()
+    for path in sorted(listing, key=sort_key):
+        found.update(encoder.encode((path.encode("utf-8", "surrogateescape"), listing[path].layer_identity())))
+    return found.hexdigest()
+
+
 def state_over(parent: StateId, listing: Listing) -> StateId:
     """The content id of the state that `listing`'s layer makes of `parent` (DESIGN §2)."""
-    return state_of_digest(parent, digest_of((path, listing[path]) for path in sorted(listing, key=sort_key)))
+    return state_of_digest(parent, digest_of_listing(listing))
 
 
 def state_of_digest(parent: StateId, listing_digest: str) -> StateId:

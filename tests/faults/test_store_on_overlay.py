@@ -59,7 +59,7 @@ def test_many_layers_work_and_too_many_are_told(tmp_path: Path) -> None:
     project = Project(tmp_path)
     project.add_busybox()
     copies = "".join(f"COPY --link <<E /f{n}\n{n}\nE\n" for n in range(150))
-    check = 'RUN ["/bin/busybox", "sh", "-c", "test $(/bin/busybox cat /f0 /f149 | /bin/busybox tr -d \\"\\\\n\\") = 0149"]\n'
+    check = 'RUN ["/bin/busybox", "sh", "-c", "/bin/busybox grep 0 /f0 && /bin/busybox grep 149 /f149"]\n'
     project.write("Dockerfile", f"FROM scratch\nCOPY busybox /bin/busybox\n{copies}{check}")
     project.write("bake.toml", "[target.app]\n")
     assert project.build(jobs=4).errors == ()

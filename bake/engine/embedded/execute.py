@@ -6,9 +6,11 @@ import asyncio
 import os
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
+from time import time_ns
 
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.commit import read_upper
+from bake.engine.embedded.given_times import Window, with_given_times
 from bake.engine.embedded.made import write_listing
 from bake.engine.embedded.mounts import MountPlan, copy_root
 from bake.engine.embedded.overlay import mount_writable
@@ -44,11 +46,13 @@ async def execute(
         root = mounts.add(os.path.join(place, "root"))
         mount_writable(root, request.lower, fs, work, workspace.fillers, workspace.may)
         _make_runtimes_own(root)
+        began = time_ns()
         code = await _limited(request, sandbox, root, _execution(request.command, binds, False), place, output)
     if code != 0:
         raise _failed(request.command, f"did not complete successfully: exit code: {code}", code)
     stubs.remove(fs)
-    return await in_thread(lambda check: _commit(request, workspace.may, check))
+    window = Window(began, time_ns())
+    return await in_thread(lambda check: _commit(request, window, workspace.may, check))
 
 
 async def interact(request: Interact, sandbox: Sandbox, workspace: Workspace) -> int:
@@ -70,13 +74,14 @@ async def interact(request: Interact, sandbox: Sandbox, workspace: Workspace) ->
             raise _failed(request.command, f"could not be started: {error}", None) from None
 
 
-def _commit(request: Exec, may: Ownership, check: Callable[[], None]) -> Made:
+def _commit(request: Exec, window: Window, may: Ownership, check: Callable[[], None]) -> Made:
     with os.scandir(request.scratch) as rows:
         leftovers = [row.path for row in rows if row.name != "fs"]
     for path in leftovers:
         remove_tree(path)
     with Stack(request.lower, may) as lower:
         listing = read_upper(os.path.join(request.scratch, "fs"), lower, may, check)
+        listing = with_given_times(listing, lower.lookup, window)
     return write_listing(request.scratch, listing)
 
 

@@ -341,4 +341,4 @@ def _encode(path: str) -> bytes:
 
 
 def _bare(entry: Entry) -> Entry:
-    return replace(entry, link="") if entry.link else entry
+    return replace(entry, link="", timed=False) if entry.link or entry.timed else entry

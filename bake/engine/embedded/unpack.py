@@ -203,7 +203,9 @@ class Extraction:
         named = member.pax_headers.items()
         xattrs = {k[len(_XATTR) :]: v for k, v in named if k.startswith(_XATTR) and counts(k[len(_XATTR) :])}
         pairs = tuple((k, xattrs[k].encode("utf-8", "surrogateescape")) for k in sorted(xattrs))
-        return Entry(kind, member.mode & 0o7777, uid, gid, xattrs=pairs, mtime=_nanoseconds(member))
+        return Entry(
+            kind, member.mode & 0o7777, uid, gid, xattrs=pairs, mtime=_nanoseconds(member), timed=not self.layer
+        )
 
 
 def safe_name(name: str) -> str:
