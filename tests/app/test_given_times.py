@@ -1,4 +1,4 @@
-"""Times that steps and archives give to files are those of their own image; when a file was written counts for nothing."""
+"""Times that a step or an archive gives to files are its own image's; when a file was written counts for nothing."""
 
 from __future__ import annotations
 
