@@ -44,15 +44,17 @@ def make_walk(
         return wanted.kind, level_of(wanted.kind, wanted.level)
 
     def fetch(target: str) -> bool:
-        return session.options.fetch or target in jobs or bool(plan.targets[target].cache_to)
-
-    shown = {id: f"[{step.stage}] {step.instruction}" for id in plan.steps if (step := info(plan, id)) is not None}
-    how = BuildSettings(session.store, str(session.platform), form, fetch, shown)
+        return session.options.fetch or target in jobs
 
     def tell(diagnostic: Diagnostic) -> None:
         emit(DiagnosticFound(diagnostic=info_of(diagnostic)))
 
-    return Walk(plan, session.store, contents, pool, tasks, settings, emit, tell, how)
+    from bake.app.remote_caches import caches_of
+
+    caches = {name: caches_of(plan.targets[name], tell) for name in plan.requested}
+    shown = {id: f"[{step.stage}] {step.instruction}" for id in plan.steps if (step := info(plan, id)) is not None}
+    how = BuildSettings(session.store, str(session.platform), form, fetch, caches.__getitem__, tell, shown)
+    return Walk(plan, session.store, contents, pool, tasks, settings, emit, how)
 
 
 def need_packages() -> None:

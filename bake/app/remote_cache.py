@@ -93,7 +93,6 @@ class RemoteCaches:
     async def write(self, walk: object, delivery: Delivery | None) -> list[BakeError]:
         """Adds the run's results to the caches that its targets write to; the failures that are to fail the run."""
         if not isinstance(walk, Drive):
-            self._leave_out()
             return []
         plan = walk.plan
         wanted = {name: target for name, target in plan.targets.items() if target.cache_to and name in plan.requested}
@@ -122,14 +121,6 @@ class RemoteCaches:
 
         found = await gather([partial(one, place, list(rows.values())) for place, rows in jobs.items()])
         return [error for error in found if error is not None]
-
-    def _leave_out(self) -> None:
-        for target in self.targets.values():
-            for key, what in (("cache-to", "written"), ("cache-from", "read")):
-                if getattr(target, key.replace("-", "_")):
-                    message = f"the cache of target '{target.name}' is not {what}: only the embedded engine does that"
-                    hint = "BuildKit's results are known by its own keys, and kept in its own cache"
-                    self.warn(Diagnostic("cache-left-out", message, target.span(key), hint, "warning"))
 
     def _destinations(self, target: Target, row: Table, digest: Digest | None) -> Iterator[Place]:
         """Where an entry writes to: an inline cache to each repository in which its image is now."""

@@ -44,6 +44,8 @@ class Bridge:
         self.daemon = Builder(parse_address(daemon, {}))
         self.sessions: dict[str, Channel] = {}
         self.calls: dict[str, int] = {}
+        self.exports: list[dict[str, str]] = []
+        self.imports: list[dict[str, str]] = []
         self.server = Server([], config=configuration())
         self.server._mapping = _All(self)
         self.server._h2_config.header_encoding = "utf-8"
@@ -95,6 +97,9 @@ class Bridge:
 
     async def _solve(self, stream: Any) -> None:
         request = MESSAGES.SolveRequest.FromString((await stream.recv_message()).SerializeToString())
+        self.exports += [dict(row.attrs) | {"type": row.type} for row in request.cache.exports]
+        self.imports += [dict(row.attrs) | {"type": row.type} for row in request.cache.imports]
+        del request.cache.exports[:]  # which the old daemon refuses
         exported, name = request.exporter == "oci", f"bridge-{uuid4().hex}:1"
         if exported:
             request.exporter = "moby"

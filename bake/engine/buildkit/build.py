@@ -23,7 +23,7 @@ from bake.engine.buildkit.lower import Lowering
 from bake.engine.buildkit.services.filesend import FileSend
 from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.site import Site
-from bake.engine.buildkit.solve import Solve, Wish
+from bake.engine.buildkit.solve import Caches, Solve, Wish
 from bake.engine.buildkit.status import Update
 from bake.engine.buildkit.timing import Deadlines
 from bake.errors import BakeError, Diagnostic, HostError, InputError, StepError, StepFailed
@@ -36,15 +36,18 @@ from bake.solve.tasks import Tasks
 
 @dataclass(frozen=True)
 class BuildSettings:
-    """`form`: target → (compression, level) of the layers that are taken in; `shown`: how a step is named.
+    """How images are built. All but `tell` take a target's name, or steps.
 
-    `fetch`: whether a target's layers are wanted at all, and do not just stay in the builder.
+    `form`: (compression, level) of the layers that are taken in; `fetch`: whether they are wanted at all, and do not
+    just stay in the builder; `caches`: those elsewhere that are read and written; `shown`: how a step is named.
     """
 
     store: Store
     platform: str
     form: Callable[[str], tuple[str, int]]
     fetch: Callable[[str], bool]
+    caches: Callable[[str], Caches]
+    tell: Callable[[Diagnostic], None]
     shown: Mapping[StepId, str]
 
 
@@ -116,8 +119,13 @@ class Build:
             *(["network.host"] if any(op.network == "host" for op in asked) else []),
             *(["security.insecure"] if any(op.security == "insecure" for op in asked) else []),
         )
+        caches = self._settings.caches(self._image.target)
+        if caches.exports and not self._site.writes_caches:
+            caches = replace(caches, exports=())
+            message = f"the cache of '{self._image.target}' is not written: {self._site.address.text} is too old for it"
+            self._settings.tell(Diagnostic("cache-left-out", message, severity="warning"))
         return Wish(
-            self._low.graph.definition(output), self._site.session, exporter, attrs or {}, entitlements, internal=True
+            self._low.graph.definition(output), self._site.session, exporter, attrs or {}, entitlements, True, caches
         )
 
     async def _solve(self, wish: Wish) -> Mapping[str, str]:

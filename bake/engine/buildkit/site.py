@@ -79,6 +79,11 @@ class Site:
         return found | dict(health.methods())
 
     @property
+    def writes_caches(self) -> bool:
+        """Whether it can write its cache to a registry; those inside of old Docker Engines cannot."""
+        return self.known is not None and bool(self.known.version)
+
+    @property
     def session(self) -> Session:
         """The session that is open."""
         assert self._session is not None

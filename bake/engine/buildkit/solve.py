@@ -34,6 +34,14 @@ class BuilderBusy(BuilderLost):
 
 
 @dataclass(frozen=True)
+class Caches:
+    """Caches elsewhere that a builder reads and writes: rows of `type` and its options. Reading never fails a solve."""
+
+    imports: tuple[Mapping[str, str], ...] = ()
+    exports: tuple[Mapping[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Wish:
     """What is to be solved. `exporter` "" leaves the result in the builder's cache."""
 
@@ -43,7 +51,7 @@ class Wish:
     attrs: Mapping[str, str] = field(default_factory=dict)
     entitlements: tuple[str, ...] = ()
     internal: bool = False
-    imports: tuple[Mapping[str, str], ...] = ()
+    caches: Caches = Caches()
 
 
 Tell = Callable[[str, Update], None]
@@ -102,7 +110,7 @@ class Solve:
         request = MESSAGES.SolveRequest(
             ref=self._ref, definition=wish.definition, exporter=wish.exporter, exporter_attrs=dict(wish.attrs),
             session=wish.session.id, entitlements=wish.entitlements, internal=wish.internal,
-            cache=MESSAGES.CacheOptions(imports=[_import(row) for row in wish.imports]),
+            cache=_caches(wish.caches),
         )  # fmt: skip
         return await self._builder.call(CONTROL + "Solve", request, MESSAGES.SolveResponse)
 
@@ -138,7 +146,12 @@ class Solve:
         return failure(text, self.failed, exit_code_of(text, details), address)
 
 
-def _import(row: Mapping[str, str]) -> Any:
+def _caches(caches: Caches) -> Any:
+    imports, exports = ([_cache(row) for row in rows] for rows in (caches.imports, caches.exports))
+    return MESSAGES.CacheOptions(imports=imports, exports=exports)
+
+
+def _cache(row: Mapping[str, str]) -> Any:
     return MESSAGES.CacheEntry(type=row["type"], attrs={key: value for key, value in row.items() if key != "type"})
 
 

@@ -38,7 +38,7 @@ class Walk:
 
     def __init__(
         self, plan: Plan, store: Store, contents: Contents, pool: Pool, tasks: Tasks, settings: Settings,
-        emit: Callable[[Event], None], tell: Callable[[Diagnostic], None], build_settings: BuildSettings,
+        emit: Callable[[Event], None], build_settings: BuildSettings,
     ) -> None:  # fmt: skip
         self.plan = plan
         self.store = store
@@ -48,7 +48,6 @@ class Walk:
         self.errors: list[BakeError] = []
         self.on_state: Callable[[StepId, StateId], None] = lambda _step, _state: None
         self.journal = Journal(plan, emit)
-        self._tell = tell
         self._tasks = tasks
         self._slots = Slots(plan, settings.root, store.records)
         self._decider = Decider(plan, store, contents, self._slots, tuple(tasks.sensitive))
@@ -179,7 +178,7 @@ class Walk:
         if not isinstance(error, BuilderBusy):
             self.pool.bury(candidate, error, for_good=not alone)
         where = "there" if alone else "on another builder"
-        self._tell(Diagnostic("trying-again", f"'{image.target}' is tried again {where}: {error}", severity="info"))
+        self._how.tell(Diagnostic("trying-again", f"'{image.target}' is tried again {where}: {error}", severity="info"))
 
     # Ending
 
