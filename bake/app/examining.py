@@ -83,7 +83,7 @@ async def examine(options: Options) -> Examination:
             Value(name, _shown(getattr(settings, field_of(name))), origins[name], help) for name, help in HELP.items()
         )
         tier = await find_tier()
-        checks = [_python(), _tier(tier), *await _trials(session, tier), *_programs(), *_extras()]
+        checks = [_python(), _tier(tier), *await _trials(session, tier), _load(session), *_programs(), *_extras()]
         return Examination(values, tuple(checks), logins(session.environment))
 
 
@@ -162,6 +162,20 @@ def _space(store: Path) -> Check:
     found = f"{usage.free / 1e9:.1f} GB of {usage.total / 1e9:.1f} GB are free"
     low = usage.free < _LOW
     return Check("disk", "warning" if low else "ok", found, "bake cache du shows what the store takes" if low else "")
+
+
+def _load(session: Session) -> Check:
+    """Where `--load` would put images."""
+    from bake.app.loads import engine_of
+
+    try:
+        engine = engine_of(session)
+    except BakeError as error:
+        found, advice = told(error)
+        return Check("load", "warning", found, advice)
+    if engine == "podman" and shutil.which("skopeo") is None:
+        return Check("load", "warning", "into podman's storage, which needs skopeo", "install the package skopeo")
+    return Check("load", "ok", "into the Docker Engine" if engine == "docker" else "into podman's storage, by skopeo")
 
 
 def _programs() -> Iterator[Check]:

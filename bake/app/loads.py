@@ -32,13 +32,13 @@ Emit = Callable[[Event], None]
 async def load_images(session: Session, documents: Documents, job: Job, made: Delivered, emit: Emit) -> None:
     """Does all loads of a job. Raises HostError, InputError."""
     for load in job.loads:
-        engine = load.engine or await to_thread.run_sync(_engine, session)
+        engine = load.engine or await to_thread.run_sync(engine_of, session)
         found = await (_docker if engine == "docker" else _podman)(session, documents, job, made, load)
         emit(DiagnosticFound(diagnostic=info_of(Diagnostic("loaded", found, severity="info"))))
 
 
-def _engine(session: Session) -> str:
-    """The one that the settings name, else Docker where it answers, else podman where it is."""
+def engine_of(session: Session) -> str:
+    """The one that the settings name, else Docker where it answers, else podman where it is. Raises HostError."""
     asked = session.settings.load
     if asked in ("docker", "podman"):
         return asked

@@ -36,6 +36,8 @@ async def write_files(session: Session, documents: Documents, job: Job, made: De
                 await _spread(session, job, output, made, emit)
             else:
                 await _archive(session, documents, job, output, made)
+        except BrokenPipeError:
+            raise  # the reader of stdout has gone, which the command line tells in its own way
         except OSError as error:
             message = f"cannot write {error.filename or output.dest}: {error.strerror}"
             raise HostError(Diagnostic("output-failed", message, hint="check `dest` of the output")) from None

@@ -141,3 +141,25 @@ def test_podmans_storage(tmp_path: Path, setting: str) -> None:
     assert row["Labels"] == {"v": "1"}
     assert len(row["RootFS"]["Layers"]) == 2
     assert set(row["RepoTags"]) == {"h.example/app:1", "docker.io/library/app:latest"}
+
+
+def test_outputs_of_both_engines_hold_the_same(tmp_path: Path, daemon: Daemon) -> None:
+    """Files, statements and the image that is loaded; only the builder's name and times differ."""
+    more = 'output = ["type=local,dest=out"]\nattest = ["type=provenance,mode=min", "type=sbom"]'
+    text = SPEC.replace('attest = ["type=provenance"]', more)
+    found, layers = [], []
+    for engine, changes in (("embedded", {}), ("buildkit", {"builders": (daemon.address,), "engine": "buildkit"})):
+        made = project(tmp_path / engine, text)
+        assert len(run(made, f"unix://{daemon.socket}", **changes)) == 1
+        out = made.root / "out"
+        paths = [path for path in sorted(out.rglob("*")) if path.is_file()]
+        files = {path.relative_to(out).as_posix(): path.read_bytes() for path in paths}
+        statement = json.loads(files.pop("provenance.json"))
+        packages = json.loads(files.pop("sbom.spdx.json"))["predicate"]["packages"]
+        definition = statement["predicate"]["buildDefinition"]
+        assert statement["predicate"]["runDetails"]["builder"] == {"id": f"urn:bake:engine:{engine}"}
+        found.append((files, definition["resolvedDependencies"], packages))
+        layers.append(len(inspect(daemon, "app:latest")["RootFS"]["Layers"]))
+    assert found[0] == found[1]
+    assert set(found[0][0]) == {"bin/busybox", "a"}
+    assert layers == [2, 2]
