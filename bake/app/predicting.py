@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import msgspec
+
+from bake.app.jobs import Job, jobs_of
 from bake.app.later import refuse_keys
 from bake.app.loading import load
 from bake.app.notices import Emit, found
@@ -14,21 +16,19 @@ from bake.app.planning import make_plan, order_edges
 from bake.app.remote_cache import RemoteCaches
 from bake.app.session import Session
 from bake.events import StepReport
+from bake.plan.outcome import Plan
 from bake.plan.step import StepId
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive
+from bake.solve.planned import PlannedStep, PlannedTarget, PlanReport, makespan, status_of
 from bake.solve.settings import Settings
+from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """Instruction steps in plan order, each `cached`, `run` or `unknown`."""
-
-    steps: tuple[StepReport, ...]
+Order = Mapping[StepId, frozenset[StepId]]
 
 
-async def plan(options: Options, on_event: Emit) -> Prediction:
+async def plan(options: Options, on_event: Emit) -> PlanReport:
     """Raises InputError or RemoteError; a step that cannot even be decided raises its error."""
     with Session(options) as session:
         loaded = load(session)
@@ -51,8 +51,42 @@ async def plan(options: Options, on_event: Emit) -> Prediction:
             solution = await Drive(planned.plan, store, contents, None, tasks, settings, lambda _event: None).run()
         if solution.errors:
             raise solution.errors[0]
-        order: Callable[[StepId], int] = list(planned.plan.steps).index
-        return Prediction(tuple(solution.reports[step] for step in sorted(solution.reports, key=order)))
+        slots = Slots(planned.plan, loaded.root, store.records)
+        return _told(session, planned.plan, solution.reports, slots, settings.after)
+
+
+def _told(session: Session, plan: Plan, reports: Mapping[StepId, StepReport], slots: Slots, after: Order) -> PlanReport:
+    """In plan order."""
+    steps = [_step(reports[step], step, slots) for step in plan.steps if step in reports]
+    inputs: dict[StepId, Sequence[StepId]] = {
+        step.id: (*step.inputs, *after.get(step.id, ())) for step in plan.steps.values()
+    }
+    will = {StepId(step.id): step.estimate_s or 0.0 for step in steps if step.status == "run"}
+    may = will | {StepId(step.id): step.estimate_s or 0.0 for step in steps if step.status == "unknown"}
+    options = session.options
+    jobs = {name: jobs_of(plan.targets[name], options.push, options.load) for name in plan.requested}
+    return PlanReport(
+        steps=tuple(steps),
+        targets={name: _target([s for s in steps if name in s.targets], jobs[name]) for name in plan.requested},
+        estimate_s=round(makespan(inputs, will, session.jobs), 3),
+        at_most_s=round(makespan(inputs, may, session.jobs), 3),
+        not_estimated=sum(step.status != "cached" and step.estimate_s is None for step in steps),
+    )
+
+
+def _step(report: StepReport, step: StepId, slots: Slots) -> PlannedStep:
+    estimate = None if report.status == "cached" else slots.last_duration(step)
+    values = msgspec.structs.asdict(report)
+    return PlannedStep(**values, estimate_s=None if estimate is None else round(estimate, 3))
+
+
+def _target(steps: Sequence[PlannedStep], jobs: Sequence[Job]) -> PlannedTarget:
+    push = (reference for job in jobs for reference in (*map(str, job.tags), *job.repositories))
+    files = (f"{file.kind}: {file.dest or '-'}" for job in jobs for file in job.files)
+    loads = (
+        f"{load.engine or 'docker or podman'}: {load.context or 'this host'}" for job in jobs for load in job.loads
+    )
+    return PlannedTarget(status=status_of(steps), push=tuple(dict.fromkeys(push)), outputs=(*files, *loads))
 
 
 def _no_blob(digest: str) -> Path:

@@ -32,7 +32,7 @@ def build(
             raise click.UsageError("--report tells what a build did; `bake plan --json` prints what it would do")
         from bake.cli.plan import show_plan
 
-        return show_plan(options(targets, flags), progress, as_json)
+        return show_plan(options(targets, flags), progress, "json" if as_json else "text")
     if as_json:
         flags["json"] = True
     from bake.app.building import BuildResult

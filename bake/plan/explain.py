@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from posixpath import commonprefix
 
-from bake.plan.key import FILE, Parts
+import msgspec
+
+from bake.plan.key import BASE, FILE, Parts
 from bake.plan.reason import Why
 
 _SHOWN = 3
 _LONG = 60
+_DIGITS = 12
+_CONTEXT = 12
+"""So much of what is the same is shown before the first difference."""
+_HIDDEN = re.compile(r"sha256:[0-9a-f]{64}")
+"""What stands for a sensitive value (bake/plan/key.py)."""
 
 # Which kind a part's change is reported as, most telling first; the first kind found is the reason.
 _KINDS = (
@@ -44,14 +53,50 @@ def _detail(kind: str, names: Sequence[str], old: Parts, new: Parts) -> str:
     if kind == "file":
         files = [name for name in names if name.startswith(FILE)]
         return ", ".join(_file(name, old, new) for name in files[:_SHOWN]) + _more(files) or "its source changed"
+    if kind == "base":
+        return _base(old.get(BASE, ""), new.get(BASE, ""))
+    if kind == "instruction":
+        return _instruction(old.get("instruction", ""), new.get("instruction", ""))
     if kind == "mount":
         return ", ".join(name.partition(".")[2] for name in names[:_SHOWN]) + " changed"
     return {
-        "instruction": "the instruction changed",
         "options": "its options changed",
-        "base": "the base image changed",
         "parent": "the step before it has a new result",
     }[kind]
+
+
+def _base(old: str, new: str) -> str:
+    """`the base image changed: python:3.12: 5d3ee4f2c1aa → 8ffa1c77be01`, as far as it is known what they were."""
+    (before, was), (after, now) = (text.partition("@sha256:")[::2] for text in (old, new))
+    if not was or not now or old == new:
+        return "the base image changed"
+    moved = f"{was[:_DIGITS]} → {now[:_DIGITS]}"
+    return (
+        f"the base image changed: {after}: {moved}"
+        if before == after
+        else f"the base image changed: {before} → {after}"
+    )
+
+
+def _instruction(old: str, new: str) -> str:
+    """The command before and after, from where they differ."""
+    before, after = _command(old), _command(new)
+    if not before or not after or before == after:
+        return "the instruction changed"
+    same = len(commonprefix([before, after]))
+    start = max(0, min(same - _CONTEXT, len(before), len(after)))
+    start = 0 if start <= _CONTEXT else start
+    texts = (("…" if start else "") + text[start:] for text in (before, after))
+    return "the instruction changed: " + " → ".join(map(_cut, texts))
+
+
+def _command(instruction: str) -> str:
+    """Of a RUN, as it was written; "" for others."""
+    try:
+        args = msgspec.json.decode(instruction, type=list[str])
+    except (msgspec.MsgspecError, UnicodeError):
+        return ""
+    return " ".join(args[2:] if args[:2] == ["/bin/sh", "-c"] else args)
 
 
 def _variable(name: str, old: Parts, new: Parts) -> str:
@@ -60,6 +105,8 @@ def _variable(name: str, old: Parts, new: Parts) -> str:
         return f"{short} is new"
     if name not in new:
         return f"{short} is gone"
+    if _HIDDEN.search(old[name]) or _HIDDEN.search(new[name]):
+        return f"{short} changed"
     return f"{short}: {_cut(old[name])} → {_cut(new[name])}"
 
 

@@ -33,11 +33,14 @@ Digest = Callable[[int, CopyAction], str]
 
 FILE = "file."
 """Parts with this prefix say which files a content digest was made of; they explain, and are not hashed."""
+BASE = "told.base"
+"""The base image by name and digest; it explains, and is not hashed: what its layers hold is in `base`."""
+_NOT_HASHED = (FILE, BASE)
 
 
 def key_of(parts: Parts) -> str:
     """sha256 hex over the parts that count."""
-    counted = sorted((name, value) for name, value in parts.items() if not name.startswith(FILE))
+    counted = sorted((name, value) for name, value in parts.items() if not name.startswith(_NOT_HASHED))
     return hashlib.sha256(msgspec.json.encode(counted)).hexdigest()
 
 

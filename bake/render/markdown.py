@@ -9,8 +9,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from bake.events import Report, StepReport
 from bake.oci.reference import DEFAULT_DOMAIN, parse_reference
 from bake.render.logs import Logs
+from bake.render.plan import estimate
 from bake.render.sanitize import clean
-from bake.render.words import count, instruction, place, reason, seconds, size, step_counts
+from bake.render.words import count, instruction, place, reason, seconds, size, step_counts, told_reason
+from bake.solve.planned import PlanReport
 
 _MISSES = 40
 _TAIL = 30
@@ -31,6 +33,27 @@ def report_markdown(report: Report, logs: Logs, environment: Mapping[str, str]) 
         *_failures(report, logs, environment),
         _misses(report, environment),
         _messages(report),
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def plan_markdown(plan: PlanReport, environment: Mapping[str, str]) -> str:
+    """What a build would do, for the comment of a pull request."""
+    counts = step_counts(Counter(step.status for step in plan.steps))
+    head = f"## bake plan: {count(len(plan.steps), 'step')}" + (f", {counts}" if counts else "") + estimate(plan)
+    targets = [
+        (_text(name), target.status, "<br>".join([*map(_tag, target.push), *map(_text, target.outputs)]))
+        for name, target in plan.targets.items()
+    ]
+    rows = [
+        (_text(place(step)), step.status, _code(instruction(step)), _text(told_reason(step)), _at(step, environment))
+        for step in plan.steps
+        if step.status != "cached"
+    ]
+    parts = [
+        head,
+        _table(("target", "status", "goes to"), targets),
+        _table(("step", "status", "instruction", "why", "at"), rows),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 
 from bake.events import Event, Report
-from bake.render.plan import PlanReport
+from bake.solve.planned import PlanReport
 
 _ABOUT: Mapping[str, tuple[Any, str, str]] = {
     "report": (Report, "bake report", "What a run of bake came to."),

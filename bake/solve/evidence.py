@@ -12,7 +12,7 @@ from bake.plan.step import CopyAction, Step, StepId
 from bake.plan.tree import StateId
 from bake.ports import Records
 from bake.solve.contents import Contents
-from bake.solve.slots import Slots
+from bake.solve.slots import Slots, base_told
 
 
 class Evidence:
@@ -53,8 +53,8 @@ class Evidence:
         return reason(uncached=step.uncached, known=known, last=last, now=now)
 
     def files(self, step: Step) -> dict[str, str]:
-        """`file PATH` → identity, for each file that the step reads."""
-        found: dict[str, str] = {}
+        """The parts that only explain: the base image, and `file.PATH` → identity for each file that the step reads."""
+        found = base_told(step, self._plan) if self._on_base(step) else {}
         for _, action in reads(step):
             source = self._plan.steps[step.inputs[action.input]]
             files = self._contents.files(source, self._states.get(source.id), action)

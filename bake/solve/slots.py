@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from bake.oci.reference import parse_reference
+from bake.plan.key import BASE
 from bake.plan.outcome import Plan
-from bake.plan.step import Step, StepId
+from bake.plan.step import ImageOp, Step, StepId
 from bake.ports import Parts, Records
 
 _ANYWHERE = ""
@@ -46,3 +48,11 @@ class Slots:
             slot: key for root in (_ANYWHERE, self._root) for step, key in keys.items() for slot in self._of(step, root)
         }
         self._records.visit(rows, parts)
+
+
+def base_told(step: Step, plan: Plan) -> dict[str, str]:
+    """The part that says which image a step stands on; none where that is no image of a registry."""
+    op = plan.steps[step.inputs[0]].op
+    if not isinstance(op, ImageOp):
+        return {}
+    return {BASE: f"{parse_reference(op.reference).name_tag}@{op.manifest}"}

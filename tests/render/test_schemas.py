@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from jsonschema import Draft202012Validator
 from recorded_events import FAILURE, SUCCESS
@@ -16,6 +17,7 @@ from bake.render.jsonl import JsonLines
 from bake.render.plan import plan_json
 from bake.render.report import ReportFold, report_json
 from bake.render.schema import KINDS, schema, text_of
+from bake.solve.planned import PlannedStep, PlannedTarget, PlanReport
 
 FILES = Path(__file__).parents[2] / "schemas"
 
@@ -58,4 +60,6 @@ def test_wrong_values_are_refused() -> None:
 
 def test_plan() -> None:
     steps = [event.step for event in [*SUCCESS, *FAILURE] if isinstance(event, StepFinished)]
-    check("plan", json.loads(plan_json(steps)))
+    planned = tuple(PlannedStep(**msgspec.structs.asdict(step), estimate_s=1.5) for step in steps)
+    targets = {"app": PlannedTarget(status="run", push=("localhost:5000/app:1",))}
+    check("plan", json.loads(plan_json(PlanReport(steps=planned, targets=targets, estimate_s=1.0))))

@@ -20,7 +20,7 @@ from bake.plan.step import CopyAction, ImageOp, MergeOp, ScratchOp, Step, StepId
 from bake.plan.tree import SCRATCH, StateId, state_of_images
 from bake.ports import Parts, Store
 from bake.solve.contents import Contents
-from bake.solve.slots import Slots
+from bake.solve.slots import Slots, base_told
 
 
 @dataclass
@@ -110,8 +110,8 @@ class Decider:
         return reason(uncached=step.uncached, known=known, last=self._slots.last_parts(step, parts), now=now)
 
     def files(self, step: Step) -> Mapping[str, str]:
-        """The files of contexts that a step reads, as parts that explain."""
-        found: dict[str, str] = {}
+        """The base, and the files of contexts that a step reads, as parts that explain."""
+        found = base_told(step, self._plan) if self._on_base(step) else {}
         for _, action in reads(step):
             source = self._plan.steps[step.inputs[action.input]]
             state = self._made.states.get(source.id)
