@@ -77,12 +77,13 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class RunStarted(_Event, tag="run.started", frozen=True):
-    """`steps` counts all instruction steps, cached ones too."""
+    """`steps` counts all instruction steps, cached ones too; `platforms` those that images are built for."""
 
     run: str
     engine: str
     targets: tuple[str, ...]
     steps: int
+    platforms: tuple[str, ...] = ()
 
 
 class StepStarted(_Event, tag="step.started", frozen=True):

@@ -127,7 +127,13 @@ class _Run:
         jobs = requested_jobs(plan, self.session.options, kept)
         steps = [shown for step in plan.steps if (shown := info(plan, step))]
         self.emit(
-            RunStarted(run=uuid4().hex[:12], engine=self.session.engine_name, targets=plan.requested, steps=len(steps))
+            RunStarted(
+                run=uuid4().hex[:12],
+                engine=self.session.engine_name,
+                targets=plan.requested,
+                steps=len(steps),
+                platforms=tuple(dict.fromkeys(str(image.platform) for image in plan.images)),
+            )
         )
         for warning in plan.warnings:
             self.emit(found(warning))

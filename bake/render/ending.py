@@ -93,13 +93,13 @@ class Ending:
         return "".join(f"{line}\n" for line in lines)
 
 
-def failure(step: StepReport, lines: Sequence[str], style: Style) -> str:
+def failure(step: StepReport, lines: Sequence[str], style: Style, several: bool = False) -> str:
     """A failed step: what, where, its exit code, the last lines that it wrote."""
     code = f"exit code {step.exit_code}" if step.exit_code is not None else ""
     where = [style.paint("place", clean(step.at)), code, f"in {names(step.targets)}" if len(step.targets) > 1 else ""]
     shared = ", ".join(part for part in where if part)
     took = f"FAILED {seconds(step.duration_s)}" if step.duration_s else "FAILED"
-    head = f"{style.paint('error', took)} [{place(step)}] {instruction(step)}"
+    head = f"{style.paint('error', took)} [{place(step, several)}] {instruction(step)}"
     tail = "".join(f"  | {line}\n" for line in lines)
     return f"{head}\n  {shared}\n{tail}" if shared else f"{head}\n{tail}"
 

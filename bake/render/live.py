@@ -56,12 +56,13 @@ class Live:
         self.counts: Counter[str] = Counter()
         self.running: dict[str, _Running] = {}
         self.directions: dict[str, _Direction] = {}
+        self.several = False
         self.ended = False
 
     def event(self, event: Event, now: float) -> None:
         match event:
             case RunStarted():
-                self.total = event.steps
+                self.total, self.several = event.steps, len(event.platforms) > 1
             case StepStarted():
                 self.running[event.step.id] = _Running(event.step, now)
             case StepLog(id=id, text=text) | StepProgress(id=id, text=text):
@@ -107,7 +108,7 @@ def lines(live: Live, now: float, width: int, height: int) -> list[Line]:
     room = max(1, height - 2 - len(transfers))
     running = list(live.running.values())
     hidden = len(running) - room + 1 if len(running) > room else 0
-    shown = [_running(each, now, width) for each in running[: len(running) - hidden]]
+    shown = [_running(each, now, width, live.several) for each in running[: len(running) - hidden]]
     more = [fit(((f"  … and {hidden} more", "dim"),), width)] if hidden else []
     return [_header(live, now, width), *shown, *more, *transfers][: max(1, height - 1)]
 
@@ -115,17 +116,18 @@ def lines(live: Live, now: float, width: int, height: int) -> list[Line]:
 def _header(live: Live, now: float, width: int) -> Line:
     finished = live.counts.total()
     if not live.total and not finished:
-        return fit((("bake ", "bold"), (f"{seconds(now - live.since)}  planning", "dim")), width)
+        doing = "transferring" if live.directions else "planning"
+        return fit((("bake ", "bold"), (f"{seconds(now - live.since)}  {doing}", "dim")), width)
     told = f"  {step_counts(live.counts)}" if finished else ""
     failed = "error" if live.counts["failed"] else "dim"
     ratio = f"{finished}/{max(live.total, finished)} steps"
     return fit((("bake ", "bold"), (f"{seconds(now - live.since)}  ", "dim"), (ratio, "bold"), (told, failed)), width)
 
 
-def _running(running: _Running, now: float, width: int) -> Line:
+def _running(running: _Running, now: float, width: int, several: bool) -> Line:
     """Elapsed, place, instruction, and the last line said in what room is left."""
     elapsed = f"{seconds(now - running.since):>7} "
-    where = f"[{cut(place(running.step), max(8, width // 3))}] "
+    where = f"[{cut(place(running.step, several), max(8, width // 3))}] "
     rest = width - cells(elapsed) - cells(where)
     what = instruction(running.step)
     if rest >= 40 and running.said:

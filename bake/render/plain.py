@@ -56,6 +56,7 @@ class PlainRenderer:
         self._sections = sections_for(environment, clock)
         self._blocks: dict[str, _Block] = {}
         self._live: str | None = None
+        self._several = False
         self._ending = Ending()
         self._tails = Tails()
         self._failures: list[str] = []
@@ -76,6 +77,7 @@ class PlainRenderer:
     def _text(self, event: Event) -> str:
         match event:
             case RunStarted():
+                self._several = len(event.platforms) > 1
                 what = f"{count(len(event.targets), 'target')}, {count(event.steps, 'step')}"
                 return f"building {what} with the {event.engine} engine\n"
             case StepStarted():
@@ -121,7 +123,7 @@ class PlainRenderer:
         step, why = block.started.step, reason(block.started.why)
         end = "(continued)" if block.headed else f"({why})" if why else ""
         block.headed = True
-        return f"[{place(step)}] {instruction(step)}  {end}".rstrip()
+        return f"[{place(step, self._several)}] {instruction(step)}  {end}".rstrip()
 
     def _take(self, block: _Block) -> str:
         lines, block.lines, block.held = block.lines, [], 0
@@ -133,7 +135,9 @@ class PlainRenderer:
         block = self._blocks.get(step)
         if block is None:
             return ""
-        line = f"{names(block.started.step.targets)} | {clean(text)}".rstrip() + "\n"
+        step_of = block.started.step
+        where = f"{names(step_of.targets)} {clean(step_of.platform)}" if self._several else names(step_of.targets)
+        line = f"{where} | {clean(text)}".rstrip() + "\n"
         if step == self._live:
             return line
         block.lines.append(line)
@@ -151,7 +155,7 @@ class PlainRenderer:
     def _finished(self, step: StepReport) -> str:
         block = self._blocks.pop(step.id, None)
         if step.status == "failed":
-            self._failures.append(failure(step, self._tails.take(step.id), self._style))
+            self._failures.append(failure(step, self._tails.take(step.id), self._style, self._several))
         if block is None:
             # What was cancelled before its turn is only counted, at the end.
             return self._line(step) if step.status != "cancelled" else ""
@@ -169,4 +173,4 @@ class PlainRenderer:
     def _line(self, step: StepReport) -> str:
         why = reason(step.why)
         status = self._style.paint(STATUS[step.status][1], status_word(step))
-        return f"[{place(step)}] {instruction(step)}  {status}{f'  ({why})' if why else ''}\n"
+        return f"[{place(step, self._several)}] {instruction(step)}  {status}{f'  ({why})' if why else ''}\n"

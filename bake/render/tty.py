@@ -91,9 +91,11 @@ class TtyRenderer:
         match event:
             case StepFinished():
                 if event.step.status == "failed":
-                    self._above.append(failure(event.step, self._tails.take(event.step.id), self._style))
+                    self._above.append(
+                        failure(event.step, self._tails.take(event.step.id), self._style, self._live.several)
+                    )
                 elif event.step.status != "cancelled" or event.step.duration_s:  # what never began is only counted
-                    self._above.append(finished_line(event.step, self._columns(), self._style))
+                    self._above.append(finished_line(event.step, self._columns(), self._style, self._live.several))
             case TagPublished():
                 verb = "already published" if event.unchanged else "published"
                 self._above.append(cut(f"{verb} {clean(event.tag)}  {event.digest}", self._columns()) + "\n")
@@ -155,12 +157,13 @@ def _text(shown: list[Line]) -> Text:
     )
 
 
-def finished_line(step: StepReport, width: int, style: Style) -> str:
+def finished_line(step: StepReport, width: int, style: Style, several: bool = False) -> str:
     """`DONE 0.3s  [app] RUN make  (Makefile changed)` in one line of the terminal; the instruction gives way first."""
     word, meaning = STATUS[step.status]
     took = f" {seconds(step.duration_s)}" if step.status == "run" else ""
     head = f"{word}{took}"
-    where = f" [{cut(names(step.targets), max(8, width // 3))}] "
+    who = f"{names(step.targets)} {clean(step.platform)}" if several else names(step.targets)
+    where = f" [{cut(who, max(8, width // 3))}] "
     why = f"  ({reason(step.why)})" if step.why else ""
     rest = width - 1 - cells(head) - cells(where)
     what = cut(instruction(step), max(12, rest - cells(why), rest // 2))

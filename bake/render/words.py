@@ -56,9 +56,10 @@ def step_counts(found: Mapping[str, int]) -> str:
     return ", ".join(f"{found[status]} {status}" for status in STATUS if found.get(status))
 
 
-def place(step: StepInfo) -> str:
-    """`main build 3`: target, stage, ordinal."""
-    return " ".join(part for part in (names(step.targets), clean(step.stage), str(step.ordinal)) if part)
+def place(step: StepInfo, several: bool = False) -> str:
+    """`main build 3`: target, stage, ordinal; `main linux/arm64 build 3` where images have `several` platforms."""
+    platform = clean(step.platform) if several else ""
+    return " ".join(part for part in (names(step.targets), platform, clean(step.stage), str(step.ordinal)) if part)
 
 
 def instruction(step: StepInfo) -> str:
