@@ -11,10 +11,7 @@ import msgspec
 from bake.app.outputs import flag
 from bake.errors import Diagnostic, InputError
 from bake.image.assemble import Assembled
-from bake.image.attest.invocation import Invocation
-from bake.image.attest.provenance import ProvenanceOptions, provenance
-from bake.image.attest.statement import Statement
-from bake.oci.documents import decode_config
+from bake.image.attest.values import Invocation, ProvenanceOptions
 from bake.oci.reference import Reference
 from bake.plan.tree import SCRATCH, StateId
 from bake.ports import Engine, Store, Unloader
@@ -22,6 +19,7 @@ from bake.spec.target import Table, Target
 
 if TYPE_CHECKING:
     from bake.image.attest.packages import Package
+    from bake.image.attest.statement import Statement
 
 _KEPT = "packages 1"
 """Kind of the fact that keeps the packages of a state; the number counts the readers' versions."""
@@ -81,6 +79,8 @@ class Attestor:
         self, attest: Attest, made: Assembled, final: StateId, names: tuple[Reference, ...]
     ) -> list[Statement]:
         """SBOM and provenance, as asked. Raises InputError when nobody noted how the image was made."""
+        from bake.oci.documents import decode_config
+
         found: list[Statement] = []
         created = decode_config(made.config).created
         if attest.sbom:
@@ -89,6 +89,8 @@ class Attestor:
             name = names[0].familiar if names else made.image.target
             found.append(sbom(name, made.descriptor.digest, await self._packages(final), created, _tool()))
         if attest.provenance is not None:
+            from bake.image.attest.provenance import provenance
+
             invocation = self._invoked(made.image.target, str(made.image.platform))
             if invocation is None:
                 message = f"'{made.image.target}' was built without `attest`, so how it was made is not known"

@@ -43,7 +43,7 @@ from bake.events import (
     TargetReport,
     TargetStatus,
 )
-from bake.image.attest.invocation import Invocation, invocation_of
+from bake.image.attest.values import Invocation
 from bake.plan.outcome import Image, Plan
 from bake.ports import Store
 from bake.render.report import ReportFold
@@ -245,6 +245,7 @@ class _Run:
         """How an image is made; the commit is asked for only when a statement tells it."""
         if (target, platform) not in self._invocations:
             from bake.gather.repository import git_facts
+            from bake.image.attest.invocation import invocation_of
 
             plan, facts = self.planned.plan, self.planned.facts
             image = next(each for each in plan.image_of(target) if str(each.platform) == platform)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bake.app.archives import Archives
 from bake.app.attesting import Attestor
@@ -12,7 +13,6 @@ from bake.app.jobs import Job
 from bake.errors import Diagnostic, HostError
 from bake.image.annotations import select
 from bake.image.assemble import Assembled, assemble
-from bake.image.attest.statement import Attached, Statement, attach
 from bake.image.form import Form
 from bake.image.index import index_of
 from bake.oci.digest import Digest
@@ -20,6 +20,9 @@ from bake.oci.model import Descriptor
 from bake.plan.outcome import Image
 from bake.plan.tree import SCRATCH, StateId
 from bake.ports import Engine, Fetch, Store
+
+if TYPE_CHECKING:
+    from bake.image.attest.statement import Attached, Statement
 
 
 @dataclass(frozen=True)
@@ -69,6 +72,18 @@ def _root(form: Form, images: Sequence[Assembled], attached: Sequence[Attached])
     return index_of(images, statements, docker=form.docker, annotations=own, of_descriptor=outer)
 
 
+def _attach(job: Job, images: Sequence[Assembled], statements: Sequence[Sequence[Statement]]) -> tuple[Attached, ...]:
+    """The attestation manifest of each image; none when nothing is stated."""
+    if not statements:
+        return ()
+    from bake.image.attest.statement import attach
+
+    return tuple(
+        attach(made.descriptor, found, job.names, made.image.platform, artifact=job.form.artifacts)
+        for made, found in zip(images, statements, strict=True)
+    )
+
+
 class Documents:
     """Makes them, keeps them in the store, and finds the content of what they name."""
 
@@ -85,12 +100,8 @@ class Documents:
         if job.plain:
             return Delivered((), _NOTHING, b"", finals)
         assembled = [await self._assembled(job.form, image, states) for image, states in images]
-        rows = zip(assembled, finals, strict=True) if job.attest else ()
-        statements = [await self._attestor.statements(job.attest, made, final, job.names) for made, (_, final) in rows]
-        attached = tuple(
-            attach(made.descriptor, found, job.names, made.image.platform, artifact=job.form.artifacts)
-            for made, found in zip(assembled, statements, strict=False)
-        )
+        statements = await self._statements(job, assembled, finals) if job.attest else []
+        attached = _attach(job, assembled, statements)
         root, data = _root(job.form, assembled, attached)
         for each in attached:
             for blob in (each.manifest, *(data for _, data in each.blobs)):
@@ -100,6 +111,12 @@ class Documents:
             self._store.blobs.put(made.manifest)
         self._store.blobs.put(data)
         return Delivered(tuple(assembled), root, data, finals, tuple(map(tuple, statements)), attached)
+
+    async def _statements(
+        self, job: Job, images: Sequence[Assembled], finals: Sequence[tuple[Image, StateId]]
+    ) -> list[list[Statement]]:
+        rows = zip(images, finals, strict=True)
+        return [await self._attestor.statements(job.attest, made, final, job.names) for made, (_, final) in rows]
 
     async def _assembled(self, form: Form, image: Image, states: tuple[StateId, ...]) -> Assembled:
         infos = {}

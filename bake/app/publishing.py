@@ -18,7 +18,7 @@ from bake.app.results import Built, decode, name_of
 from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
 from bake.events import Event, Metadata, Outcome, RunFinished, RunStarted, TargetFinished, TargetReport, TargetStatus
-from bake.image.attest.invocation import Invocation
+from bake.image.attest.values import Invocation
 from bake.plan.compile import platforms_of
 from bake.render.report import ReportFold
 from bake.spec.target import Target

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from bake.image.attest.invocation import Invocation
+from bake.image.attest.values import Invocation
 from bake.oci.model import History, ImageConfig
 from bake.oci.platform import parse_platform
 from bake.plan.outcome import HistoryLine, Image, LayerRef

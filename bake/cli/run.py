@@ -45,6 +45,8 @@ def run(
     from bake.render.renderer import renderer_for
 
     wanted = options((), flags)
+    if wanted.push or wanted.load or wanted.outputs:
+        raise click.UsageError("`bake run` publishes and writes nothing; use `bake build`")
     shown = Brief(lambda: renderer_for(progress, sys.stderr, os.environ))
     try:
         return run_async(

@@ -1,4 +1,4 @@
-"""How an image was asked for and what it was made from, as values that are kept with its result.
+"""How an image was asked for and what it was made from.
 
 Nothing in it differs between two builds of the same sources: no times, no random ids, no paths of the machine. Values
 of sensitive variables and secrets are not in it.
@@ -11,9 +11,8 @@ from collections.abc import Iterator
 from hashlib import sha256
 from posixpath import relpath
 
-import msgspec
-
 from bake.image.attest.statement import purl
+from bake.image.attest.values import Dependency, Invocation, StepNote
 from bake.oci.digest import hex_of
 from bake.oci.platform import parse_platform
 from bake.oci.reference import parse_reference
@@ -25,45 +24,6 @@ from bake.plan.select import digest_roots, select
 from bake.plan.step import GitOp, HttpOp, ImageOp, LocalOp, Step, StepId
 from bake.spec.redact import redact
 from bake.spec.target import Target
-
-
-class Dependency(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A thing that was built from: `digest` by algorithm. `name` where there is no URI: a local context."""
-
-    digest: dict[str, str]
-    uri: str = ""
-    name: str = ""
-
-
-class StepNote(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A step as provenance shows it: its id, what it is for, and the ids of its inputs."""
-
-    id: str
-    op: str
-    instruction: str = ""
-    inputs: tuple[str, ...] = ()
-
-
-class Invocation(msgspec.Struct, frozen=True):
-    """`dockerfile` is its path from the spec, "" when it stands in the spec; `dockerfile_sha256` of its text.
-
-    `secrets` and `ssh` are ids only. `source` is the commit of the spec's directory, "" outside of git.
-    """
-
-    target: str
-    platform: str
-    stage: str
-    dockerfile: str
-    dockerfile_sha256: str
-    args: dict[str, str]
-    labels: dict[str, str]
-    contexts: dict[str, str]
-    secrets: tuple[str, ...]
-    ssh: tuple[str, ...]
-    dependencies: tuple[Dependency, ...]
-    steps: tuple[StepNote, ...]
-    source: str = ""
-    engine: str = "embedded"
 
 
 def invocation_of(plan: Plan, facts: Facts, image: Image, source: str = "", engine: str = "embedded") -> Invocation:

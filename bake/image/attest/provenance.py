@@ -2,31 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
-from bake.image.attest.invocation import Dependency, Invocation
 from bake.image.attest.statement import Statement
+from bake.image.attest.values import Dependency, Invocation, ProvenanceOptions
 
 BUILD_TYPE = "urn:bake:build:v1"
 BUILDER = "urn:bake:engine:{}"
 _TYPES = {"v1": "https://slsa.dev/provenance/v1", "v0.2": "https://slsa.dev/provenance/v0.2"}
 FILE = "provenance.json"
-
-
-@dataclass(frozen=True, slots=True)
-class ProvenanceOptions:
-    """`min` leaves out args, labels, secrets, ssh, steps and the commit; `reproducible` is the caller's claim.
-
-    `builder` "" stands for the engine that built.
-    """
-
-    mode: Literal["min", "max"] = "max"
-    version: Literal["v1", "v0.2"] = "v1"
-    builder: str = ""
-    reproducible: bool = False
 
 
 def provenance(made: Invocation, options: ProvenanceOptions, finished: str | None = None) -> Statement:
