@@ -107,3 +107,8 @@ def test_schemas(capsys: pytest.CaptureFixture[str]) -> None:
     for kind in ("", "spec", "report", "events", "plan"):
         code, out, _ = run(f"schema {kind}", capsys)
         assert code == 0 and json.loads(out)["$schema"].startswith("https://json-schema.org/")
+
+
+@pytest.mark.parametrize("flag", ["--push", "--load", "-o out"])
+def test_run_refuses_what_it_would_leave_out(flag: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "publishes and writes nothing" in wrong(f"run app {flag}", capsys)

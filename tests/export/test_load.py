@@ -81,6 +81,8 @@ def test_only_what_the_engine_lacks_is_sent(tmp_path: Path, daemon: Daemon) -> N
     assert after["RootFS"]["Layers"][0] == loaded["RootFS"]["Layers"][0]
     assert after["RootFS"]["Layers"][1] != loaded["RootFS"]["Layers"][1]
     assert saved(daemon, "app:latest")["a"] == b"changed"
+    argv = ["docker", "-H", host, "run", "--rm", "--network", "none", "app"]
+    assert subprocess.run(argv, capture_output=True, check=True).stdout == b"changed"
 
 
 def saved(daemon: Daemon, name: str) -> dict[str, bytes]:
