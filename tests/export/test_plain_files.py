@@ -225,3 +225,21 @@ def test_two_targets_may_not_both_be_written_to_standard_output(tmp_path: Path) 
     for dest in ("-", "out.tar"):
         with pytest.raises(InputError):
             made.build("all", outputs=(f"type=tar,dest={dest}",))
+
+
+def test_an_image_without_files(tmp_path: Path) -> None:
+    output = '"type=local,dest=out", "type=tar,dest=out.tar"'
+    made = project(tmp_path, output, "\nFROM scratch\nLABEL a=b\n", 'attest = ["type=sbom"]\n')
+    build(made)
+    assert [path.name for path in (made.root / "out").iterdir()] == ["sbom.spdx.json"]
+    with tarfile.open(made.root / "out.tar") as tar:
+        assert tar.getnames() == ["sbom.spdx.json"]
+
+
+def test_the_reader_of_standard_output_may_leave(tmp_path: Path) -> None:
+    made = project(tmp_path, "")
+    command = f"{sys.executable} -m bake build -o - --progress quiet; echo $? >&2"
+    environment = {**os.environ, **made.options().environment}
+    argv = ["sh", "-c", f"({command}) | head -c 1"]
+    done = subprocess.run(argv, cwd=made.root, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr.splitlines()[-1] == "141"
