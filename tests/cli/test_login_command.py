@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import base64
+import fcntl
 import io
 import json
+import os
 import stat
+import subprocess
+import sys
+import termios
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -221,3 +226,27 @@ def test_hosts_as_people_write_them(text: str, host: str | None) -> None:
             registry_host(text)
     else:
         assert registry_host(text) == host
+
+
+def test_the_terminal_is_asked_and_shows_no_password(guarded: RegistryServer, config: Path, tmp_path: Path) -> None:
+    leader, follower = os.openpty()
+    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "DOCKER_CONFIG": str(config.parent)}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bake", "login", guarded.host],
+        stdin=follower, stdout=follower, stderr=follower, env=environment, start_new_session=True,
+        preexec_fn=lambda: fcntl.ioctl(follower, termios.TIOCSCTTY, 0),
+    )  # fmt: skip
+    os.close(follower)
+    said = b""
+    for question, answer in ((b"Username", "alice"), (b"Password", PASSWORD)):
+        while question not in said:
+            said += os.read(leader, 1000)
+        os.write(leader, f"{answer}\n".encode())
+    try:
+        while block := os.read(leader, 1000):
+            said += block
+    except OSError:
+        pass  # the other side has gone
+    assert process.wait(30) == 0, said.decode()
+    assert PASSWORD not in said.decode() and f"logged in to {guarded.host} as alice" in said.decode()
+    os.close(leader)

@@ -8,10 +8,13 @@ from typing import Any
 import pytest
 from faulty_proxy import FaultyProxy
 from oci_registry import oci_registry
+from publishing_world import World
 
 from bake.errors import RemoteError
 from bake.registry import writing
 from bake.registry.client import Registry
+from bake.registry.hosts import Hosts
+from bake.registry.patience import Patience
 
 pytestmark = pytest.mark.anyio
 BIG = 20_000_000
@@ -97,3 +100,13 @@ async def test_a_limit_that_is_too_small(client: Registry, blob: Callable[..., A
         with pytest.raises(RemoteError) as caught:
             await client.push_blob(f"{server.host}/app", made.descriptor, made.file)
         assert caught.value.diagnostics[0].code == "registry-too-large"
+
+
+async def test_blobs_go_up_in_parallel_within_the_limit_of_a_host(image: Callable[..., Any]) -> None:
+    with oci_registry(delay=0.05) as one, oci_registry(delay=0.05) as two:
+        async with Registry(Hosts(), (), patience=Patience(tries=2), transfers=3) as client:
+            world = World(client)
+            images = [image(50, 60, 70) for _ in range(4)]
+            rows = [(host, number) for host in (one.host, two.host) for number in range(4)]
+            await world.publish(*(world.publication(f"t{n}", images[n], f"{host}/t{n}:1") for host, n in rows))
+        assert one.busiest == two.busiest == 3

@@ -7,11 +7,13 @@ knows no referrers; this one keeps what came, reports it in `Range`, and answers
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import re
 import socket
 import struct
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -25,7 +27,9 @@ INDEX = "application/vnd.oci.image.index.v1+json"
 @dataclass
 class OciRegistry:
     """`breaks`: for each PATCH to come, after how many body bytes the connection dies. `largest`: bytes a PATCH may
-    have, more is a 413. `page`: referrers in one answer. `received`: bytes of all uploads."""
+    have, more is a 413. `page`: referrers in one answer. `received`: bytes of all uploads. `delay`: seconds that
+    each upload takes; `busiest`: the most that were under way at once.
+    """
 
     host: str = ""
     referrers: bool = True
@@ -33,6 +37,11 @@ class OciRegistry:
     largest: int = 1 << 40
     page: int = 100
     received: int = 0
+    delay: float = 0.0
+    under_way: int = 0
+    busiest: int = 0
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+    lock: threading.Lock = field(default_factory=threading.Lock)
     requests: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     blobs: dict[tuple[str, str], bytes] = field(default_factory=dict)
     manifests: dict[tuple[str, str], tuple[str, bytes]] = field(default_factory=dict)
@@ -104,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
                 digest = self.query["mount"]
                 self.state.blobs[name, digest] = self.state.blobs[self.query["from"], digest]
                 return self._answer(201, {"Docker-Content-Digest": digest})
-            session = f"s{len(uploads)}"
+            session = f"s{next(self.state.numbers)}"
             uploads[session] = bytearray()
             return self._answer(202, {"Location": f"/v2/{name}/blobs/uploads/{session}"})
         if session not in uploads:
@@ -134,13 +143,24 @@ class _Handler(BaseHTTPRequestHandler):
         return self._reset() if stop < size else self._answer(202, self._state(name, session))
 
     def _upload_put(self, name: str, session: str) -> None:
-        body = self._body()
+        with self._counted():
+            body = self._body()
+            time.sleep(self.state.delay)
         self.state.received += len(body)
         data = bytes(self.state.uploads.pop(session) + body)
         if _digest(data) != self.query["digest"]:
             return self._answer(400)
         self.state.blobs[name, self.query["digest"]] = data
         return self._answer(201)
+
+    @contextmanager
+    def _counted(self) -> Iterator[None]:
+        with self.state.lock:
+            self.state.under_way += 1
+            self.state.busiest = max(self.state.busiest, self.state.under_way)
+        yield
+        with self.state.lock:
+            self.state.under_way -= 1
 
     def _blob(self, name: str, digest: str) -> None:
         data = self.state.blobs.get((name, digest))
