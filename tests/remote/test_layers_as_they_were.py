@@ -27,8 +27,8 @@ RUN echo x > /a; chmod 4751 /a; chown 5:6 /a; mkdir -m 1777 /t; mkfifo /p; chown
 RUN rm /config; rm -r /tree/one; mkdir /tree/one; echo x > /tree/one/new; rm -r /tree/two; echo y > /tree/two
 RUN mkdir '/a b'; echo x > '/a b/ü'; echo y > "/$(printf '\377')"; echo z > /-; mkdir -p /e/m/p/t/y
 RUN d=/$(printf 'x%.0s' $(seq 1 200)); mkdir -p $d/$d; echo x > $d/$d/f; head -c 300000 /dev/zero > /zeros
-RUN touch -d '1970-01-02 00:00:00' /a; chmod 600 /source; chmod 711 /tree; cp -p /source /copy
-RUN rm -r /tree; ln -s /other /tree; mv /source /moved; rm -r /d; mkdir /d; ln /moved /d/moved
+RUN chmod 600 /source; chmod 711 /tree; cp /source /copy
+RUN rm -r /tree; ln -s /other /tree; cp /source /moved; rm -r /d; mkdir /d; ln /moved /d/moved
 RUN true
 """
 
