@@ -184,3 +184,86 @@ def test_retries(project: Any) -> None:
     result = project.build()
     assert result.errors == ()
     assert "at last" in [e.text for e in project.events if isinstance(e, StepLog)]
+
+
+def test_a_session_that_is_lost(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The stream of the session ends while a step runs: a new session, and the same again."""
+    from bake.engine.buildkit import session
+
+    opened: list[session.Session] = []
+    enter = session.Session.__aenter__
+
+    async def noted(self: session.Session) -> session.Session:
+        opened.append(self)
+        return await enter(self)
+
+    monkeypatch.setattr(session.Session, "__aenter__", noted)
+    monkeypatch.setattr("bake.engine.buildkit.solve.WITHOUT_SESSION_S", 0.2)
+    project.write("Dockerfile", f"{BASE}RUN sleep 2.0107; echo slept\n")
+    project.write("bake.toml", SPEC)
+
+    def lose() -> None:
+        task = opened[0]._task
+        assert task is not None
+        task.get_loop().call_soon_threadsafe(task.cancel)
+
+    thread = when(lambda: running("2.0107"), lose)
+    result = project.build()
+    thread.join()
+    assert (result.errors, len(opened)) == ((), 2)
+    assert [e.diagnostic.code for e in project.events if isinstance(e, DiagnosticFound)] == ["trying-again"]
+
+
+def test_a_full_disk(project: Any, tmp_path: Path) -> None:
+    """The daemon's disk is full: the step that could not write says so, and nothing is published."""
+    data = tmp_path / "small"
+    data.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(data)], check=True)
+    try:
+        with Daemon(data) as small:
+            project.builders = (small.address,)
+            project.write("Dockerfile", f"{BASE}RUN dd if=/dev/zero of=/big bs=1M count=60\n")
+            project.write("bake.toml", SPEC)
+            result = project.build()
+            assert result.report.exit_code in (1, 4)
+            said = " ".join(str(error) for error in result.errors)
+            told = [e.text for e in project.events if isinstance(e, StepLog)]
+            assert "No space left" in " ".join(told) or "full" in said, (said, told)
+            assert not (project.root / "out.tar").exists()
+    finally:
+        subprocess.run(["umount", "-l", str(data)], check=True)
+
+
+def test_a_connection_that_is_cut_again_and_again(project: Any, daemon: Daemon, tmp_path: Path) -> None:
+    """A proxy that lets a few bytes through: bounded tries, then an error of the engine."""
+    import socket
+
+    place = tmp_path / "flaky.sock"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(place))
+    server.listen()
+    cut = 0
+
+    def serve() -> None:
+        nonlocal cut
+        while True:
+            try:
+                here, _ = server.accept()
+            except OSError:
+                return
+            there = socket.socket(socket.AF_UNIX)
+            there.connect(str(daemon.socket))
+            there.sendall(here.recv(65536))
+            here.sendall(there.recv(200))
+            cut += 1
+            here.close()
+            there.close()
+
+    threading.Thread(target=serve, daemon=True).start()
+    project.write("Dockerfile", f"{BASE}RUN echo {time.time_ns()}\n")
+    project.write("bake.toml", SPEC)
+    result = project.build(builders=(f"docker://{place}",))
+    server.close()
+    assert result.report.exit_code == 4
+    assert [d.code for e in result.errors for d in e.diagnostics] in (["builder-lost"], ["no-builder"])
+    assert cut < 20

@@ -18,8 +18,9 @@ START_S = 60
 class Daemon:
     """Lives as long as the `with`. It can be killed and started again on the same data."""
 
-    def __init__(self) -> None:
+    def __init__(self, data: Path | None = None) -> None:
         self.root = Path(tempfile.mkdtemp(prefix="bake-dockerd-"))
+        self._data = data or self.root / "data"
         self.socket = self.root / "sock"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -35,7 +36,7 @@ class Daemon:
         with log:
             self._process = subprocess.Popen(
                 [
-                    DOCKERD, "--iptables=false", "--bridge=none", "--data-root", str(self.root / "data"),
+                    DOCKERD, "--iptables=false", "--bridge=none", "--data-root", str(self._data),
                     "--exec-root", str(self.root / "exec"), "-H", f"unix://{self.socket}",
                     "--pidfile", str(self.root / "pid"),
                 ],
