@@ -49,6 +49,14 @@ class BuilderChannel(Channel):
         self._scheme = "https" if dialer.address.tls else "http"
         self._authority = dialer.server_name or "buildkit"
 
+    async def __connect__(self) -> Any:
+        """A connection on which a call can begin. Raises ConnectionResetError when it was closed right away."""
+        protocol = await super().__connect__()
+        handler: Any = protocol.handler
+        if handler.connection_lost:
+            raise ConnectionResetError("the connection was closed right away")
+        return protocol
+
     async def _create_connection(self) -> Any:
         loop = asyncio.get_running_loop()
         context = self._dialer.tls()
