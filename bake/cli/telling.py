@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from bake.cli.defect import Defect
 from bake.cli.errors import failures, show, untold
@@ -20,6 +21,9 @@ from bake.render.forms import form_of
 from bake.render.logs import LogFold, Logs
 from bake.render.renderer import Progress, Renderer, renderer_for
 from bake.render.report import ReportFold, report_json
+
+if TYPE_CHECKING:
+    from bake.render.trace.tracing import Tracing
 
 Emit = Callable[[Event], None]
 _STOPPING = DiagnosticInfo(
@@ -58,6 +62,7 @@ def tell(work: Callable[[Emit], Awaitable[Result]], view: View) -> int:
         show(errors if raised else untold(errors))
     show(write_reports(report, telling.logs(), view.reports))
     unwritten = show(_print(report)) if view.as_json else 0
+    telling.send_trace()  # at last: nothing that a user waits for waits for a collector
     return report.exit_code or unwritten
 
 
@@ -72,6 +77,8 @@ class Telling:
         self._finished: RunFinished | None = None
         self._interrupted = False
         self._started = monotonic()
+        self._tracing = _tracing()
+        self._end: RunFinished | None = None
 
     def event(self, event: Event) -> None:
         if isinstance(event, RunFinished):
@@ -79,7 +86,21 @@ class Telling:
             return
         self._fold.event(event)
         self._logs.event(event)
+        if self._tracing is not None:
+            self._tracing.event(event)
         self._renderer.event(event)
+
+    def send_trace(self) -> None:
+        """To where OpenTelemetry's variables say; that it cannot be sent is told, and changes nothing else."""
+        if self._tracing is None or self._end is None:
+            return
+        found = self._tracing.send(self._end)
+        if not self._errors_too:
+            show([BakeError(found)])
+            return
+        with suppress(OSError, ValueError):  # nobody is there to be told
+            for diagnostic in found:
+                self._renderer.event(DiagnosticFound(diagnostic=info_of(diagnostic)))
 
     def logs(self) -> Logs:
         """What the steps printed last."""
@@ -104,7 +125,8 @@ class Telling:
             self._last(errors, self._ending(errors, bool(raised)))
         except Exception as exception:
             errors += failures(exception)
-            self._fold.event(self._ending(errors, True))
+            self._end = self._ending(errors, True)
+            self._fold.event(self._end)
         return self._fold.report(), errors
 
     def _last(self, errors: Sequence[BakeError], end: RunFinished) -> None:
@@ -113,11 +135,14 @@ class Telling:
             if info not in known:
                 self._error(DiagnosticFound(diagnostic=info))
         self._fold.event(end)
+        self._end = end
         self._renderer.event(end)
         self._renderer.close()
 
     def _error(self, event: DiagnosticFound) -> None:
         self._fold.event(event)
+        if self._tracing is not None:
+            self._tracing.event(event)
         if self._errors_too:
             self._renderer.event(event)
 
@@ -129,6 +154,17 @@ class Telling:
             "cancelled" if any(isinstance(e, Interrupted) for e in errors) else "failed" if errors else "ok"
         )
         return RunFinished(outcome=outcome, exit_code=code, duration_s=round(monotonic() - self._started, 4))
+
+
+def _tracing() -> Tracing | None:
+    if not any(name.startswith("OTEL_") for name in os.environ):
+        return None
+    import click
+
+    from bake.render.trace.tracing import tracing_of
+
+    command = click.get_current_context(silent=True)
+    return tracing_of(f"bake {command.info_name}" if command is not None else "bake", os.environ)
 
 
 def write_reports(report: Report, logs: Logs, names: Sequence[str]) -> list[BakeError]:

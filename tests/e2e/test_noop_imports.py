@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from walkthrough import TOP
 
-HEAVY = {"networkx", "urllib3", "jinja2", "grpclib", "rich.live", "tarfile", "http.client", "zstandard", "isal"}
+HEAVY = {"networkx", "urllib3", "jinja2", "grpclib", "rich.live", "tarfile", "http.client", "zstandard", "isal"} | {
+    "opentelemetry", "requests", "google.protobuf", "bake.render.trace"
+}  # fmt: skip
 NAME_MODULES = """
 import sys
 from bake.cli import main
