@@ -46,6 +46,7 @@ from bake.events import (
 from bake.image.attest.values import Invocation
 from bake.plan.outcome import Image, Plan
 from bake.ports import Store
+from bake.render.logs import LogFold
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive
@@ -64,13 +65,18 @@ class BuildResult:
     errors: tuple[BakeError, ...] = ()
 
 
+_KEPT_LOGS = 300_000
+"""Characters of output that the store keeps of a run."""
+
+
 async def build(options: Options, on_event: Emit) -> BuildResult:
     """Builds and, if asked, publishes. Raises InputError or RemoteError for what is wrong before anything runs."""
     with Session(options) as session:
-        fold = ReportFold()
+        fold, logs = ReportFold(), LogFold()
 
         def emit(event: Event) -> None:
             fold.event(event)
+            logs.event(event)
             on_event(event)
 
         tell_notices(session, emit)
@@ -90,7 +96,8 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
         finally:
             end = run.finished()
             fold.event(end)
-            for warning in remember(session.store, loaded.root, options.names, started, fold.report(), run.errors):
+            kept = session.store, loaded.root, options.names, started, fold.report(), run.errors
+            for warning in remember(*kept, logs.logs(_KEPT_LOGS)):
                 emit(found(warning))
             on_event(end)
         if run.worked:

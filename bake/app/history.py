@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import msgspec
 
@@ -30,17 +30,22 @@ class _Kept(msgspec.Struct, frozen=True):
     root: str
     names: tuple[str, ...]
     report: Report
+    logs: dict[str, tuple[str, ...]] = {}
 
 
 @dataclass(frozen=True)
 class Past:
-    """A run as the store has kept it. `number` grows from run to run, `started` is in unix seconds."""
+    """A run as the store has kept it. `number` grows from run to run, `started` is in unix seconds.
+
+    `logs`: step id → the last lines that it printed.
+    """
 
     number: int
     started: float
     root: str
     names: tuple[str, ...]
     report: Report
+    logs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def remember(
@@ -50,12 +55,13 @@ def remember(
     started: float,
     report: Report,
     errors: Iterable[BakeError] = (),
+    logs: Mapping[str, tuple[str, ...]] | None = None,
 ) -> list[Diagnostic]:
     """Keeps the report and what made it fail; that this cannot be done is worth a warning, and never a lost build."""
     told = dict.fromkeys([*report.diagnostics, *(info_of(d) for error in errors for d in error.diagnostics)])
     whole = msgspec.structs.replace(report, diagnostics=tuple(told))
     try:
-        store.runs.add(started, report.outcome, encode(_Kept(root, tuple(names), whole)))
+        store.runs.add(started, report.outcome, encode(_Kept(root, tuple(names), whole, dict(logs or {}))))
     except (BakeError, OSError) as error:
         return [Diagnostic("not-remembered", f"this run is missing in bake history: {error}", severity="warning")]
     return []
@@ -79,12 +85,24 @@ def past_run(options: Options, number: int) -> Past:
     raise InputError(Diagnostic("unknown-run", f"there is no run {number} in the store", hint=hint))
 
 
+def to_retry(options: Options) -> tuple[str, ...]:
+    """The targets that the last run of this spec was to build and did not; none when it built all.
+
+    Raises InputError when nothing was built here yet.
+    """
+    for past in history(options, most=1):
+        done = ("built", "unchanged")
+        return tuple(name for name, target in past.report.targets.items() if target.status not in done)
+    hint = "name the targets to build"
+    raise InputError(Diagnostic("not-run", "nothing has been built here yet, so nothing has failed", hint=hint))
+
+
 def past_runs(store: DiskStore) -> Iterator[Past]:
     """All runs, the latest first, without those that another version of bake wrote in another form."""
     for run in store.runs.last(ALL):
         kept = _decoded(run)
         if kept is not None:
-            yield Past(run.id, run.started, kept.root, kept.names, kept.report)
+            yield Past(run.id, run.started, kept.root, kept.names, kept.report, kept.logs)
 
 
 def root_of(options: Options) -> str | None:

@@ -8,7 +8,19 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from bake.events import DiagnosticFound, Event, Report, RunFinished, RunStarted, StepFinished, TargetFinished
+from bake.events import (
+    DiagnosticFound,
+    Event,
+    Report,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepInfo,
+    StepLog,
+    StepStarted,
+    TargetFinished,
+)
+from bake.render.logs import Logs
 from bake.render.report import encode
 from bake.render.sanitize import clean
 from bake.render.style import Style
@@ -89,10 +101,16 @@ def run_json(run: Kept) -> str:
     return json.dumps(head | json.loads(encode(run.report)), indent=2) + "\n"
 
 
-def events_of(report: Report) -> Iterator[Event]:
-    """A run told again from its report, for any renderer; what steps said is not kept."""
+def events_of(report: Report, logs: Logs | None = None) -> Iterator[Event]:
+    """A run told again from its report, for any renderer, with what its steps printed as far as it is in `logs`."""
     yield RunStarted(run="", engine=report.engine, targets=tuple(report.targets), steps=len(report.steps))
     yield from (DiagnosticFound(diagnostic=found) for found in report.diagnostics)
-    yield from (StepFinished(step=step) for step in report.steps)
+    for step in report.steps:
+        lines = (logs or {}).get(step.id, ())
+        if lines:
+            info = {name: getattr(step, name) for name in StepInfo.__struct_fields__}
+            yield StepStarted(step=StepInfo(**info), why=step.why, started_s=step.started_s)
+        yield from (StepLog(id=step.id, stream="stdout", text=line) for line in lines)
+        yield StepFinished(step=step)
     yield from (TargetFinished(name=name, target=target) for name, target in report.targets.items())
     yield RunFinished(outcome=report.outcome, exit_code=report.exit_code, duration_s=report.duration_s)

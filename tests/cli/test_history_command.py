@@ -69,3 +69,28 @@ def test_an_unknown_run(line: Call) -> None:
     code, out, err = line("history 5")
     assert (code, out) == (2, "") and err.startswith("error[unknown-run]: there is no run 5")
     assert line("history x")[0] == 2
+
+
+def test_logs_and_reports_of_a_run_are_kept(line: Call) -> None:
+    assert line("app --progress quiet")[0] == 0
+    assert "\nbase | base\n" not in line("history 1")[1]
+    assert "\nbase | base\n" in line("history 1 --logs")[1]
+    assert line("history 1 --report r.html --report r.md --report r.json") == (0, "", "")
+    assert "RUN echo base" in Path("r.html").read_text() and "RUN echo base" in Path("r.md").read_text()
+    assert json.loads(Path("r.json").read_text())["outcome"] == "ok"
+    assert line("history --logs")[0] == 2
+    Path("dir.md").mkdir()
+    assert line("history 1 --report dir.md")[0] == 2
+
+
+def test_what_failed_is_tried_again(line: Call) -> None:
+    assert line("build --retry-failed")[0] == 2
+    assert line("all --progress quiet")[0] == 0
+    assert line("build --retry-failed") == (0, "", "the last run built everything\n")
+    spec = Path("bake.toml").read_text()
+    Path("bake.toml").write_text(spec.replace("RUN echo $V", "RUN false"))
+    assert line("all --progress quiet --keep-going")[0] == 1
+    Path("bake.toml").write_text(spec)
+    code, out, _ = line("build --retry-failed --progress quiet --json")
+    assert (code, list(json.loads(out)["targets"])) == (0, ["app"])
+    assert line("build app --retry-failed")[0] == 2
