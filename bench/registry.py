@@ -198,7 +198,8 @@ def in_storage(name: str, directory: Path, count: int, environment: dict[str, st
 def in_daemon(directory: Path, count: int, environment: dict[str, str]) -> Command:
     """A Docker Engine."""
     for number in range(count):
-        load = ["skopeo", "copy", "--quiet", f"oci:out/n{number}", f"docker-daemon:bench/n{number}:1"]
+        host = ["--dest-daemon-host", environment["DOCKER_HOST"]] if "DOCKER_HOST" in environment else []
+        load = ["skopeo", "copy", "--quiet", *host, f"oci:out/n{number}", f"docker-daemon:bench/n{number}:1"]
         run(load, environment, directory)
 
     def commands(host: str, number: int) -> list[list[str]]:

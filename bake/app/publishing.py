@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from time import monotonic
 from uuid import uuid4
 
@@ -67,6 +68,7 @@ async def _deliver(
                 if not jobs:
                     emit(found(_never(targets[name])))
                 for job in jobs:
+                    job = replace(job, files=(), loads=(), unpack=False)  # those were made by the build
                     await delivery.send(job, [(row.image(), row.states) for row in records[name]])
             except PublishError:
                 pass  # the publisher keeps its failures, and commit tells them for all images together

@@ -94,3 +94,12 @@ def test_never(tmp_path: Path) -> None:
     assert result.errors == ()
     assert codes(events) == ["not-pushed"]
     assert result.report.targets["app"].status == "skipped"
+
+
+def test_push_publishes_and_writes_no_files(server: RegistryServer, tmp_path: Path) -> None:
+    output = '[{ type = "image", push = true }, { type = "oci", dest = "out.tar" }]'
+    made = project(tmp_path, server.host, f"output = {output}\nimmutable-tags = []")
+    assert made.build("app").errors == ()
+    (made.root / "out.tar").unlink()
+    assert anyio.run(push, made.options("app"), lambda _event: None).errors == ()
+    assert not (made.root / "out.tar").exists()

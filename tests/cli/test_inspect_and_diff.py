@@ -6,11 +6,17 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import anyio
 import pytest
 from published_index import make
 from registry_server import RegistryServer, registry
 
-from bake.oci.digest import sha256
+from bake.oci import media_types as mt
+from bake.oci.digest import Digest, sha256
+from bake.oci.model import Descriptor, Manifest, encode
+from bake.registry.client import Registry
+from bake.registry.hosts import Hosts
+from bake.registry.referrers import Referrer, push_referrer
 
 Line = Callable[[str], tuple[int, str, str]]
 SPEC = '''
@@ -78,6 +84,24 @@ def test_inspect_an_index(server: RegistryServer, line: Line, tmp_path: Path) ->
     laid = json.loads(line(f"inspect oci:{tmp_path}/l --json")[1])
     assert laid["platforms"] == found["platforms"]
     assert sha256(line(f"inspect oci:{tmp_path}/l:1 --raw")[1].encode()) == made.digest
+
+
+def test_inspect_lists_what_refers_to_an_image(server: RegistryServer, line: Line, tmp_path: Path) -> None:
+    made = make(server.host, "team/signed")
+    subject = Descriptor(mt.OCI_INDEX, Digest(made.digest), len(made.documents[made.digest]))
+    (tmp_path / "empty").write_bytes(b"{}")
+    empty = Descriptor(mt.OCI_EMPTY, sha256(b"{}"), 2)
+    signature = Referrer(encode(Manifest(empty, (empty,), artifact_type="test/signature", subject=subject)))
+
+    async def sign() -> None:
+        async with Registry(Hosts(), ()) as client:
+            await client.push_blob(f"{server.host}/team/signed", empty, tmp_path / "empty")
+            await push_referrer(client, f"{server.host}/team/signed", signature)
+
+    anyio.run(sign)
+    found = json.loads(line(f"inspect {server.host}/team/signed:1 --json")[1])
+    assert [(row["subject"], row["artifact_type"]) for row in found["referrers"]] == [(made.digest, "test/signature")]
+    assert "test/signature" in line(f"inspect {server.host}/team/signed:1")[1]
 
 
 def test_inspect_tells_the_step_of_each_layer(built: Line, server: RegistryServer) -> None:
