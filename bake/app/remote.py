@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 from uuid import getnode
 
@@ -87,16 +87,31 @@ def builders(session: Session) -> tuple[Candidate, ...]:
     from bake.engine.buildkit.known import recall
 
     rows = {row.addr: row for row in session.settings.builders}
-    wanted = [rows.get(addr, Builder(addr, slots=ALONE)) for addr in session.options.builders] or list(rows.values())
-    if not wanted:
-        hint = "name one: --builder docker://, or `builders` in the settings"
-        raise InputError(Diagnostic("no-builders", "--engine buildkit needs a builder", hint=hint))
+    wanted = _wanted(session.options.builders, rows)
+    most = session.options.jobs
     made: list[Candidate] = []
     for row in wanted:
         known = recall(session.store.files, parse_address(row.addr, session.environment))
         platforms = row.platforms or (known.platforms if known is not None else ())
-        made.append(Candidate(row.addr, platforms, row.labels, row.slots))
+        made.append(Candidate(row.addr, platforms, row.labels, min(row.slots, most) if most else row.slots))
     return tuple(made)
+
+
+def _wanted(named: Sequence[str], rows: Mapping[str, Builder]) -> list[Builder]:
+    """The builders that `--builder` names, by address or by a label of the settings; all of the settings without it."""
+    found: list[Builder] = []
+    for text in named:
+        label, sign, value = text.partition("=")
+        if sign and "://" not in text:
+            found += [row for row in rows.values() if row.labels.get(label) == value]
+        else:
+            found.append(rows.get(text, Builder(text, slots=ALONE)))
+    found = list({row.addr: row for row in found}.values()) if named else list(rows.values())
+    if not found:
+        message = f"no builder of the settings is labelled {', '.join(named)}" if named else "no builder is named"
+        hint = "name one: --builder docker://, or `builders` in the settings"
+        raise InputError(Diagnostic("no-builders", f"--engine buildkit: {message}", hint=hint))
+    return found
 
 
 async def know_builders(session: Session) -> None:

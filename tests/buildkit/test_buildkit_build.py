@@ -165,3 +165,30 @@ def test_layers_stay_where_nobody_wants_them(project) -> None:  # type: ignore[n
     assert set(statuses(fetched.report.steps).values()) == {"cached"}
     assert len(list((project.store / "oci/blobs/sha256").iterdir())) == 3
     assert project.build(fetch=True, builders=NOWHERE).errors == ()
+
+
+def test_builders_of_the_settings(project, daemon, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    from dataclasses import replace
+
+    from bake.app.remote import builders
+    from bake.app.session import Session
+    from bake.errors import InputError
+
+    (tmp_path / "config/bake").mkdir(parents=True)
+    (tmp_path / "config/bake/config.toml").write_text(
+        f'[[builders]]\naddr = "{daemon.address}"\nlabels = {{ zone = "eu" }}\nslots = 3\n'
+        '[[builders]]\naddr = "tcp://far:1"\nplatforms = ["linux/arm64"]\nlabels = { zone = "us" }\n'
+    )
+    base = project.options(builders=())
+    base = replace(base, environment={**base.environment, "XDG_CONFIG_HOME": str(tmp_path / "config")})
+
+    def found(**options: object) -> list[tuple[str, int]]:
+        with Session(replace(base, **options)) as session:  # type: ignore[arg-type]
+            return [(row.addr, row.slots) for row in builders(session)]
+
+    assert found() == [(daemon.address, 3), ("tcp://far:1", 8)]
+    assert found(jobs=2) == [(daemon.address, 2), ("tcp://far:1", 2)]
+    assert found(builders=("zone=eu",)) == [(daemon.address, 3)]
+    assert found(builders=(daemon.address, "docker://")) == [(daemon.address, 3), ("docker://", 16)]
+    with pytest.raises(InputError, match="labelled zone=mars"):
+        found(builders=("zone=mars",))

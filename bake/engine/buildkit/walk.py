@@ -56,6 +56,8 @@ class Walk:
         self._board = Board(self.journal, plan.steps, self._decisions.whys)
         self._how = build_settings
         self._made: dict[tuple[str, str], MadeImage] = {}
+        self._needs: dict[tuple[str, str], list[StepId]] = {}
+        self._order = {id: at for at, id in enumerate(plan.steps)}
         self._done: dict[str, anyio.Event] = {}
         self._left: dict[str, int] = {}
 
@@ -106,13 +108,16 @@ class Walk:
 
     def _needed(self, image: Image) -> list[StepId]:
         """All steps that an image and its tests stand on, in plan order."""
-        wanted, todo = set[StepId](), [image.state, *image.tests]
-        while todo:
-            id = todo.pop()
-            if id not in wanted:
-                wanted.add(id)
-                todo += self.plan.steps[id].inputs
-        return [id for id in self.plan.steps if id in wanted]
+        known = self._needs.get(_id(image))
+        if known is None:
+            wanted, todo = set[StepId](), [image.state, *image.tests]
+            while todo:
+                id = todo.pop()
+                if id not in wanted:
+                    wanted.add(id)
+                    todo += self.plan.steps[id].inputs
+            known = self._needs[_id(image)] = sorted(wanted, key=self._order.__getitem__)
+        return known
 
     # Building
 
