@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+from git_server import Repository, daemon
 from projects import Project
 from registry_server import RegistryServer, registry
 
@@ -247,3 +249,26 @@ def test_a_damaged_lock_stops_the_build_with_its_place(project: Project) -> None
         with pytest.raises(InputError) as raised:
             work()
         assert str(raised.value.diagnostics[0].span).endswith("bake.lock:3:10")
+
+
+def test_a_git_context_is_pinned_to_its_commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in os.environ if "proxy" in name.lower()]:
+        monkeypatch.delenv(name)
+    (tmp_path / "served").mkdir()
+    with daemon(tmp_path / "served") as url:
+        repository = Repository(tmp_path / "served/a.git")
+        first = repository.commit({"sub/Dockerfile": "FROM scratch\nCOPY f /\n", "sub/f": "1"})
+        made = Project(tmp_path / "main")
+        made.write("bake.toml", f'[target.app]\ncontext = "{url}/a.git#main:sub"\n')
+        locked(made)
+        assert f'[git."{url}/a.git#main"]\ncommit = "{first}"\n' in (made.root / "bake.lock").read_text()
+        assert made.build("app", locked=True).errors == ()
+        second = repository.commit({"sub/f": "2"})
+        assert {step.status for step in made.build("app", locked=True).report.steps} == {"cached"}
+        (found,) = moved(made)
+        assert (found.locked, found.now, found.targets) == (first, second, ("app",))
+        assert made.build("app", locked=True).report.steps[0].status == "cached"
+        (change,) = locked(made, []).changes
+        assert (change.old, change.new) == (first, second)
+        assert made.build("app", locked=True).report.steps[0].status == "run"
+    assert made.build("app").report.steps[0].status == "cached"  # the daemon has gone: nobody is asked
