@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import sqlite3
 import time
 from collections.abc import Sequence
 from contextlib import suppress
@@ -19,6 +20,7 @@ from bake.store.candidates import Item
 from bake.store.database import Database
 from bake.store.durable import forget_tree
 from bake.store.owner import Owner
+from bake.store.rows import NOTHING, blobs_of
 from bake.store.sweep import Remove, orphans
 
 _FORGOTTEN_S = 90 * 86400.0
@@ -62,6 +64,8 @@ def take_out(chosen: Sequence[Item], root: Path, database: Database, owner: Owne
         for item in chosen:
             if item.kind == "layer":
                 forget_tree(connection, item.name)
+        for name in _archives_only(connection, {item.name for item in chosen if item.kind == "blob"}):
+            forget_tree(connection, name)
         connection.execute(
             "DELETE FROM records WHERE last_used < ? AND state NOT IN (SELECT state FROM layers)"
             " AND key NOT IN (SELECT key FROM slots)",
@@ -77,6 +81,12 @@ def take_out(chosen: Sequence[Item], root: Path, database: Database, owner: Owne
         elif item.kind == "cache":
             aside += _cache(root / "caches" / item.name, owner)
     return aside
+
+
+def _archives_only(connection: sqlite3.Connection, gone: set[str]) -> list[str]:
+    """Layers made elsewhere of which only archives were here, and of those none stays."""
+    rows = connection.execute("SELECT name, blobs FROM trees WHERE NOT unpacked AND sources = ?", (NOTHING,)).fetchall()
+    return [name for name, blobs in rows if gone.issuperset(blob.digest for blob in blobs_of(blobs))]
 
 
 def _cache(directory: Path, owner: Owner) -> list[Path]:

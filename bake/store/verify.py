@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Literal
 
 from bake.errors import Diagnostic, HostError
-from bake.oci.digest import is_digest
+from bake.oci.digest import hex_of, is_digest
 from bake.plan.listing import listing_digest
 from bake.plan.tree import SCRATCH, Entry, Listing, StateId, state_of_digest
 from bake.store.database import Database, Row
 from bake.store.durable import forget_tree
-from bake.store.rows import NOTHING
+from bake.store.rows import NOTHING, blobs_of
 from bake.store.sweep import orphans
 from bake.store.trees import read_listing
 
@@ -39,7 +39,7 @@ def find(root: Path, database: Database, deep: bool) -> list[Finding]:
     rows = database.all("SELECT name, listing, blobs, sources FROM trees WHERE unpacked ORDER BY name")
     for row in rows:
         found += _tree(root, database, row, deep)
-    found += _lost(database)
+    found += _lost(root, database)
     found += _orphans(root, database)
     found += _blobs(root, deep)
     return found
@@ -114,10 +114,12 @@ def _as_listed(path: str, entry: Entry) -> bool:
         return False
 
 
-def _lost(database: Database) -> Iterator[Finding]:
-    rows = database.all("SELECT name FROM trees WHERE NOT unpacked AND sources = ? AND listing = ''", (NOTHING,))
-    for (name,) in rows:
-        yield _damaged(name, "it is neither unpacked nor known to any registry", "missing-layer")
+def _lost(root: Path, database: Database) -> Iterator[Finding]:
+    """Layers that nothing is left of: neither files, nor an archive, nor a registry that has one."""
+    rows = database.all("SELECT name, blobs FROM trees WHERE NOT unpacked AND sources = ? AND listing = ''", (NOTHING,))
+    for name, blobs in rows:
+        if not any((root / "oci" / "blobs" / "sha256" / hex_of(blob.digest)).exists() for blob in blobs_of(blobs)):
+            yield _damaged(name, "it is neither unpacked nor archived nor known to any registry", "missing-layer")
 
 
 def _orphans(root: Path, database: Database) -> list[Finding]:

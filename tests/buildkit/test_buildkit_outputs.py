@@ -172,3 +172,24 @@ def test_run_fetches_what_it_runs(project: Any) -> None:
         lambda: run(project.options(), "app", ["sh", "-c", "test -s /file && exit 7"], lambda _event: None)
     )
     assert code == 7
+
+
+def test_the_store_with_layers_made_elsewhere(project: Any) -> None:
+    """They are sound, are pruned with their image, and are made again."""
+    from bake.store import open_store
+    from bake.store.candidates import Keep
+    from bake.store.prune import Limits
+
+    project.write("Dockerfile", f"{BASE}RUN echo kept > /kept\n")
+    project.write("bake.toml", TARGET)
+    built(project, fetch=True)
+    with_all = open_store(project.store)
+    assert with_all.verify(deep=True) == []
+    assert len(list((project.store / "oci/blobs/sha256").iterdir())) == 3
+    with_all.prune(Limits(), Keep(lambda _slot: False))
+    assert with_all.verify(deep=True) == []
+    with_all.close()
+    assert list((project.store / "oci/blobs/sha256").iterdir()) == []
+    again = built(project, fetch=True)
+    assert set(statuses(again.report.steps).values()) == {"cached"}
+    assert len(list((project.store / "oci/blobs/sha256").iterdir())) == 3
