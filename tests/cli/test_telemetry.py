@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from otel_collector import Came, Collector, collecting
+from registry_server import registry
 
 Call = Callable[..., tuple[int, str, str]]
 Environment = pytest.MonkeyPatch
@@ -187,6 +188,43 @@ def test_a_collector_that_refuses(line: Call, monkeypatch: Environment) -> None:
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
         code, _, err = line(APP)
     assert code == 0 and err.count("warning[") == 1 and "401" in err.partition("warning[trace-not-sent]")[2]
+
+
+def test_an_interrupt_ends_only_the_sending(line: Call, monkeypatch: Environment) -> None:
+    assert line(APP)[0] == 0
+    with collecting(silent=True) as collector:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "bake", *APP.split(), "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+        while not collector.bodies and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 0 and json.loads(out)["outcome"] == "ok" and b"Traceback" not in err
+
+
+def test_what_is_published(line: Call, collector: Collector, tmp_path: Path) -> None:
+    with registry(tmp_path / "registry") as server:
+        with Path("bake.toml").open("a") as file:
+            file.write(f'tags = ["{server.host}/team/app:1"]\n')
+        assert line(f"{APP} --push")[0] == 0
+        spans = collector.spans()
+        app = named(spans, "target app")
+        (published,) = [attributes for name, attributes in app.events if name == "published"]
+        assert published["bake.tag"] == f"{server.host}/team/app:1"
+        assert published["bake.digest"] == app.attributes["bake.target.digest"]
+        assert app.attributes["bake.target.published"] is True
+        pushed = [span for span in spans if span.name == "push blob"]
+        assert {span.parent for span in pushed} == {app.id}
+        assert {span.attributes["bake.blob.repository"] for span in pushed} == {f"{server.host}/team/app"}
+        assert {span.attributes["bake.blob.outcome"] for span in pushed} == {"pushed"}
+        assert all(app.start <= span.start < span.end <= app.end for span in pushed)
+        assert sum(span.attributes["bake.blob.bytes"] for span in pushed) > 500_000
+
+        collector.bodies.clear()
+        assert line("push app --progress quiet")[0] == 0
+        assert named(collector.spans(), "target app").parent == named(collector.spans(), "bake push").id
 
 
 BLOCKED = """

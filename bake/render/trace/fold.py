@@ -89,30 +89,25 @@ class SpanFold:
             attributes["error.type"] = errors[0].code
         bad = {"failed": errors[0].message if errors else "failed", "cancelled": "interrupted"}
         moments = tuple(Moment(at, "diagnostic", _told(found)) for found, at in self._diagnostics)
-        return Span(
-            _ROOT, None, self._name, self._start, now, attributes, error=bad.get(end.outcome), moments=moments
-        )  # fmt: skip
+        return Span(_ROOT, None, self._name, self._start, now, attributes, bad.get(end.outcome), moments=moments)
 
     def _target_spans(self, below: list[Span]) -> Iterator[Span]:
         """A target lasts from the first to the last that was done for it."""
         requested = self._run.targets if self._run else ()
         of_steps = (name for step, *_ in self._all_steps(0) for name in step.targets)
+        within: dict[str | None, list[_Times]] = {}
+        for span in below:
+            for key in (span.parent, *(key for key, kind in span.links if kind == "target")):
+                within.setdefault(key, []).append((span.start, span.end))
         for name in dict.fromkeys((*requested, *self._targets, *of_steps)):
             report, told = self._targets.get(name, (None, self._start))
-            moments = tuple(
-                Moment(
-                    at, "published", {"bake.tag": tag.tag, "bake.digest": tag.digest, "bake.unchanged": tag.unchanged}
-                )
-                for tag, at in self._published
-                if tag.target == name
-            )
-            within = [s for s in below if s.parent == _target(name) or (_target(name), "target") in s.links]
-            start = min((span.start for span in within), default=told)
-            end = max((start, *(span.end for span in within), *(moment.at for moment in moments)))
+            moments = tuple(Moment(at, "published", _of_tag(tag)) for tag, at in self._published if tag.target == name)
+            times = within.get(_target(name), [])
+            start = min((start for start, _ in times), default=told)
+            end = max((start, *(end for _, end in times), *(moment.at for moment in moments)))
             error = "failed" if report is not None and report.status == "failed" else None
-            yield Span(
-                _target(name), _ROOT, f"target {name}", start, end, _of_target(name, report), error, moments=moments
-            )  # fmt: skip
+            told_of = _of_target(name, report)
+            yield Span(_target(name), _ROOT, f"target {name}", start, end, told_of, error, moments=moments)
 
     def _all_steps(self, now: int) -> Iterator[tuple[StepReport, _Times]]:
         yield from self._steps.values()
@@ -209,6 +204,10 @@ def _of_blob(blob: BlobStarted | BlobFinished) -> Attributes:
         "bake.blob.size": blob.size,
         "bake.blob.repository": blob.repository,
     }
+
+
+def _of_tag(tag: TagPublished) -> Attributes:
+    return {"bake.tag": tag.tag, "bake.digest": tag.digest, "bake.unchanged": tag.unchanged}
 
 
 def _told(found: DiagnosticInfo) -> Attributes:
