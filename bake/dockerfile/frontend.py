@@ -1,4 +1,7 @@
-"""`# syntax=`: the front end that a Dockerfile is written for. Ours is the standard one."""
+"""`# syntax=`: the front end that a Dockerfile is written for. Ours is the standard one.
+
+Every engine gets the same plan, which is compiled here; so no engine can run a front end of somebody else.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,11 @@ def check_frontend(source: Source, override: str | None, place: Span | None) -> 
     syntax, span = (override, place) if override else (directives.syntax, directives.syntax_span)
     if syntax is None or is_standard(syntax):
         return
-    message = f"this is written for the front end {syntax.split()[0]}, which is not the standard one"
-    hint = "use `# syntax=docker/dockerfile:1`, or build it with `--engine buildkit`, which runs any front end"
+    message = f"this is written for the front end {syntax.split()[0]}, which bake, on any engine, does not run"
+    hint = (
+        "if it is a Dockerfile for all that, use `# syntax=docker/dockerfile:1`; else build it with its own tools and name "
+        'the image in `contexts`: "docker-image://…"'
+    )
     raise InputError(Diagnostic("foreign-frontend", message, span, hint))
 
 
