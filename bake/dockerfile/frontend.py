@@ -24,8 +24,8 @@ def check_frontend(source: Source, override: str | None, place: Span | None) -> 
         return
     message = f"this is written for the front end {syntax.split()[0]}, which bake, on any engine, does not run"
     hint = (
-        "if it is a Dockerfile for all that, use `# syntax=docker/dockerfile:1`; else build it with its own tools and name "
-        'the image in `contexts`: "docker-image://…"'
+        "if it is a Dockerfile for all that, use `# syntax=docker/dockerfile:1`; else build it with its own tools "
+        'and name the image in `contexts`: "docker-image://…"'
     )
     raise InputError(Diagnostic("foreign-frontend", message, span, hint))
 
