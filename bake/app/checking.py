@@ -23,6 +23,8 @@ from bake.spec.target import Target
 from bake.spec.workspace import Spec
 
 _SHOWN_AT_MOST = 1_000
+_LIMITS = frozenset({"file-too-large", "matrix-too-large", "nested-too-deeply", "too-many-targets", "too-much-text"})
+"""Errors after which the Dockerfiles are not looked at: the spec is far larger than it was meant to be."""
 
 
 def check(options: Options) -> tuple[Diagnostic, ...]:
@@ -43,6 +45,8 @@ def _check(session: Session, report: Report) -> None:
     spec = read(find(session.options.directory, session.options.file), session.environment)
     asked = request(session, spec, ("all",))
     report.extend(check_spec(spec, asked))
+    if any(diagnostic.code in _LIMITS for diagnostic in report.errors):
+        return
     resolved = Resolved(spec, asked)
     report.extend(finding for target in resolved.targets.values() for finding in output_findings(target))
     facts = Facts()

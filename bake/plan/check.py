@@ -54,6 +54,8 @@ def check_targets(
                 continue
             except InputError as error:
                 found += filter(_certain, error.diagnostics)
+    if compiler.needs.texts or compiler.needs.trees:
+        return compiler.needs
     built = [b for target in targets if (b := _built(compiler, target, build_platform)) is not None]
     if compiler.needs.texts or compiler.needs.trees:
         return compiler.needs
@@ -64,7 +66,20 @@ def check_targets(
     found += large_contexts(compiler.graph, facts.trees, places)
     found += _linted(built)
     found += _unused_args(built)
-    return tuple(dict.fromkeys(found))
+    return tuple(_once_a_place(found))
+
+
+def _once_a_place(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
+    """Each finding once; the missing Dockerfile of a whole matrix, or of what inherits its name, is one finding."""
+    missing: dict[Span | None, list[Diagnostic]] = {}
+    for each in dict.fromkeys(found):
+        if each.code == "no-dockerfile":
+            missing.setdefault(each.span, []).append(each)
+        else:
+            yield each
+    for first, *others in missing.values():
+        more = f" (nor for {len(others)} other target{'s' * (len(others) > 1)})" if others else ""
+        yield replace(first, message=f"{first.message}{more}")
 
 
 def _certain(diagnostic: Diagnostic) -> bool:

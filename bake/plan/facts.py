@@ -5,9 +5,10 @@
 
 from __future__ import annotations
 
+import posixpath
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import PurePath
+from functools import lru_cache
 
 from bake.errors import Span
 from bake.oci.model import Descriptor, ImageConfig
@@ -94,8 +95,7 @@ class Needs:
         return any((self.texts, self.images, self.trees, self.urls, self.gits))
 
 
+@lru_cache(maxsize=4096)
 def join(root: str, path: str) -> str:
     """`path` from `root` (absolute), cleaned without looking at the disk; `..` may leave `root`."""
-    from posixpath import normpath
-
-    return normpath(str(PurePath(root, path)))
+    return posixpath.normpath(posixpath.join(root, path))

@@ -14,6 +14,7 @@ from bake.spec.document import Document, Place, parse_document
 from bake.spec.keys import GROUP_KEYS, PROFILE_KEYS, TARGET_KEYS, TOP_KEYS, VARIABLE_KEYS, describe
 from bake.spec.layer import Layer, read_layer, read_list
 from bake.spec.leaf import Leaf, read_leaf
+from bake.spec.patterns import pattern_of
 from bake.spec.report import Report
 
 _T = TypeVar("_T")
@@ -128,9 +129,9 @@ def _variable(name: str, raw: Any, place: Place, report: Report) -> Variable:
 
 def _is_pattern(leaf: Leaf, report: Report) -> bool:
     try:
-        re.compile(leaf.value)
-    except (re.error, RecursionError, OverflowError) as error:
-        message = f"`pattern` is no regular expression: {error}"
+        pattern_of(leaf.value)
+    except ValueError as error:
+        message = f"`pattern` is no regular expression that can be used: {error}"
         report.add(Diagnostic("bad-pattern", message, leaf.place.span()))
         return False
     return True

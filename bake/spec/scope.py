@@ -6,13 +6,13 @@ Precedence of a variable: `--var` > environment > profile > default (SPEC §1).
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from bake.errors import Diagnostic, InputError, Source
 from bake.spec.declarations import Variable
 from bake.spec.document import Document, Place
 from bake.spec.leaf import texts_in
+from bake.spec.patterns import pattern_of
 from bake.spec.positions import Positions
 from bake.spec.report import Report, did_you_mean
 from bake.spec.request import GIT_FACTS, Request
@@ -22,6 +22,8 @@ from bake.spec.workspace import Member, Spec, lineage
 _DEPTH_LIMIT = 50
 _TEXT_LIMIT = 32_000_000
 """Characters that all `${…}` of one run may stand for."""
+_SHOWN = 200
+"""Characters of a wrong value that a message shows."""
 _Slot = tuple[Member, str]
 
 
@@ -148,12 +150,13 @@ class Names:
                 raise InputError(self._no_value(variable))
             return Value(None)
         pattern = variable.value("pattern")
-        if pattern is not None and not re.fullmatch(pattern, text):
-            shown = "the value" if variable.value("sensitive") or secrets else f"'{text}'"
+        if pattern is not None and (trouble := _misfit(pattern, text)):
+            shown = "the value" if variable.value("sensitive") or secrets else f"'{_cut(text)}'"
             origin = self.origin(member, variable.name)
-            message = f"variable `{variable.name}`: {shown} (from {origin}) does not match its pattern"
+            message = f"variable `{variable.name}`: {shown} (from {origin}) {trouble}"
             span = variable.keys["pattern"].place.span()
-            raise InputError(Diagnostic("pattern-mismatch", message, span))
+            hint = "the whole value must match"
+            raise InputError(Diagnostic("pattern-mismatch", message, span, hint))
         if variable.value("sensitive") and text:
             secrets = secrets | {text}
         return Value(text, secrets)
@@ -211,3 +214,15 @@ def _profiled(spec: Spec, profiles: tuple[str, ...]) -> dict[_Slot, Variable]:
                         changed[slot] = (changed.get(slot) or owner.file.variables[variable.name]).over(variable)
                         break
     return changed
+
+
+def _cut(value: str) -> str:
+    return value if len(value) <= _SHOWN else f"{value[:_SHOWN]}…"
+
+
+def _misfit(pattern: str, value: str) -> str:
+    """What keeps a value from being of its pattern; "" where it is."""
+    try:
+        return "" if pattern_of(pattern).fits(value) else "does not match its pattern"
+    except ValueError as error:
+        return f"cannot be taken: {error}"
