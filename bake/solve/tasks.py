@@ -33,9 +33,13 @@ class Tasks:
     def task(self, step: Step, states: Mapping[StepId, StateId]) -> Task:
         """Raises InputError when a secret can't be read."""
         targets = self._targets(step)
-        timeout = max((target.timeout for target in targets), default=0.0)
+        timeout = self.timeout(step)
         secrets, ssh = self._secrets(step, targets), self._agents(step, targets)
         return Task(step, tuple(self.input(i, states) for i in step.inputs), secrets, ssh, timeout)
+
+    def timeout(self, step: Step) -> float:
+        """Seconds that a step may take, the most that a target it belongs to allows; 0 = for ever."""
+        return max((target.timeout for target in self._targets(step)), default=0.0)
 
     def retries(self, step: Step) -> int:
         """How often a RUN is tried again: the most that a target it belongs to allows."""

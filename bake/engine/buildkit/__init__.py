@@ -1,7 +1,8 @@
 """The engine that lets BuildKit daemons run the steps: one of them or many, near or far (docs/buildkit.md).
 
-`walk` decides with our own records what must be built, target by target; `lower` turns a target's steps into LLB, of
-which `llb` makes bytes and digests; `solve` has a daemon build it and `status` maps what it tells back to steps.
-`address`, `connect` and `client` reach a daemon, `session` with `services/` answers what it asks while it builds,
-`collect` takes the layers of the finished image into the store. `pool` chooses the builder.
+`walk` takes a plan to its end: `decide` with our own records what must be built, `pool` and `choice` where; `build` has
+one image built there. `lower`, with `copies`, `mounts` and `sent`, turns its steps into LLB, of which `llb` makes bytes
+and digests; `solve` has a daemon build it, and `status` and `board` map what it tells back to steps. `address`, `dial`,
+`connect` and `client` reach a daemon, `session` with `services/` answers what it asks while it builds, `collect` and
+`images` take the layers of the finished image into the store.
 """

@@ -153,7 +153,7 @@ class Build:
     async def _timed(self, solve: Solve) -> Mapping[str, str]:
         """Solves; a RUN that takes longer than its targets allow ends it."""
         with anyio.CancelScope() as scope:
-            self._deadlines = Deadlines(scope, lambda step: self._task(step).timeout)
+            self._deadlines = Deadlines(scope, self._tasks.timeout)
             try:
                 return await solve.run()
             finally:
@@ -161,7 +161,7 @@ class Build:
         step = self._deadlines.expired
         assert step is not None and isinstance(step.op, ExecOp)
         solve.failed = step
-        message = f"process {quote(' '.join(step.op.args))} did not finish within {self._task(step).timeout:g} s"
+        message = f"process {quote(' '.join(step.op.args))} did not finish within {self._tasks.timeout(step):g} s"
         raise StepFailed(Diagnostic("step-timeout", message), None)
 
     def _teller(self, ref: str) -> Callable[[str, Update], None]:

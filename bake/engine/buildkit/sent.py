@@ -14,7 +14,7 @@ import msgspec
 
 from bake.dockerfile.mode import parse_mode
 from bake.plan.select import Root, resolve, select
-from bake.plan.step import CopyAction
+from bake.plan.step import CopyAction, Step
 from bake.plan.tree import Entry, Tree, sort_key
 from bake.ports import BlobInput, Input, TreeInput
 
@@ -69,6 +69,11 @@ def send_subtree(given: Input, path: str, identity: str) -> tuple[Sent, str]:
         if each and (not real or each == real or each.startswith(real + "/") or real.startswith(each + "/"))
     }
     return _sent(identity, ["mount", path], files), "/" + real
+
+
+def source_identity(source: Step) -> str:
+    """Names a source of this host: the same from run to run, whatever it holds."""
+    return msgspec.json.encode(source.op).decode()
 
 
 def _sent(identity: str, spec: object, files: dict[str, SentFile]) -> Sent:
