@@ -13,11 +13,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from bake.app.inputs import differences, inputs_of, name_of
 from bake.app.loading import Loaded, find, load, read, read_all, request
 from bake.app.options import Options
+from bake.app.pinning import lock_path, pins_of
 from bake.app.session import Session
-from bake.errors import BakeError, Diagnostic, InputError
+from bake.errors import BakeError, Diagnostic, InputError, Source
 from bake.gather.changes import Repository
+from bake.gather.lockfile import Lock, parse_lock
+from bake.gather.pins import Pins
 from bake.gather.scan import scan
 from bake.plan.affected import Touched, affected_steps, affected_targets
 from bake.plan.compile import compile_plan
@@ -49,7 +53,9 @@ async def affected_since(options: Options, revision: str, warn: Warn) -> Affecte
         commit = repository.commit(revision)
         changed = [_real(path) for path in repository.changed(commit)]
         by_spec = _respecified(session, loaded, repository, commit) if _of_spec(session, changed) else {}
-        return await _affected(session, loaded, changed, by_spec, warn)
+        lock = lock_path(find(options.directory, options.file))
+        old = _lock_at(repository, commit, lock) if _real(str(lock)) in changed else None
+        return await _affected(session, loaded, changed, by_spec, warn, old)
 
 
 async def affected_by(options: Options, paths: Sequence[str], warn: Warn) -> Affected:
@@ -59,7 +65,9 @@ async def affected_by(options: Options, paths: Sequence[str], warn: Warn) -> Aff
         changed = [_real(os.path.join(os.path.abspath(options.directory), path)) for path in paths]
         spec = _of_spec(session, changed)
         by_spec = dict.fromkeys(loaded.targets, f"{os.path.relpath(spec, loaded.root)} changed") if spec else {}
-        return await _affected(session, loaded, changed, by_spec, warn)
+        lock = lock_path(find(options.directory, options.file))
+        old = Lock() if _real(str(lock)) in changed else None  # any of its entries may be new
+        return await _affected(session, loaded, changed, by_spec, warn, old)
 
 
 def _real(path: str) -> str:
@@ -113,10 +121,11 @@ def _each(spec: Spec, asked: Request, names: Iterable[str]) -> Iterator[tuple[st
 
 
 async def _affected(
-    session: Session, loaded: Loaded, changed: Sequence[str], by_spec: Mapping[str, str], warn: Warn
+    session: Session, loaded: Loaded, changed: Sequence[str], by_spec: Mapping[str, str], warn: Warn, old: Lock | None
 ) -> Affected:
-    plan, read_by = await _compiled(session, loaded, warn)
-    reasons = dict(by_spec)
+    """`old`: the lock as it was, None if it is the same now."""
+    plan, read_by, facts = await _compiled(session, loaded, warn)
+    reasons = dict(by_spec) | (_relocked(session, loaded, facts, old) if old is not None else {})
     for name, paths in read_by.items():
         path = next((path for path in changed if path in paths), None)
         if path is not None:
@@ -128,14 +137,35 @@ async def _affected(
     return Affected({name: why for name, why in found.items() if name in loaded.targets}, len(changed))
 
 
-async def _compiled(session: Session, loaded: Loaded, warn: Warn) -> tuple[Plan, dict[str, frozenset[str]]]:
-    """The plan, and which texts (Dockerfiles, ignore files) each target was made from."""
+def _lock_at(repository: Repository, commit: str, path: Path) -> Lock:
+    """Of a lock that was none, or was damaged, nothing is known: all entries are new then."""
+    text = repository.text_at(commit, os.path.relpath(os.path.realpath(path), repository.top))
+    try:
+        return parse_lock(Source(path.name, text)) if text is not None else Lock()
+    except InputError:
+        return Lock()
+
+
+def _relocked(session: Session, loaded: Loaded, facts: Facts, old: Lock) -> dict[str, str]:
+    """The targets with an input that another digest or commit is locked for now."""
+    names = differences(old, pins_of(session).lock)
+    found: dict[str, str] = {}
+    for target in loaded.targets:
+        theirs = sorted(names & {name_of(used) for used in inputs_of(session, loaded, target, facts)})
+        if theirs:
+            found[target] = f"{theirs[0][1]} is locked anew"
+    return found
+
+
+async def _compiled(session: Session, loaded: Loaded, warn: Warn) -> tuple[Plan, dict[str, frozenset[str]], Facts]:
+    """The plan, which texts (Dockerfiles, ignore files) each target was made from, and all that was found out."""
     from bake.app.fetching import RegistryImages
     from bake.gather.answers import Answers
 
     facts = Facts()
     targets = list(loaded.targets.values())
-    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn)
+    pins = Pins(pins_of(session).lock)
+    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn, pins)
     while True:
         result = compile_plan(targets, loaded.siblings, facts, session.platform)
         needs = result if isinstance(result, Needs) else result.needs
@@ -144,18 +174,18 @@ async def _compiled(session: Session, loaded: Loaded, warn: Warn) -> tuple[Plan,
             if isinstance(result, Plan):
                 break
             asked = Needs(urls=needs.urls, gits=needs.gits)  # contexts that hold the Dockerfile
-        images = {query: await _image(session, query, warn) for query in needs.images}
+        images = {query: await _image(session, query, warn, pins.image(query)) for query in needs.images}
         facts = await answers.answer(asked, replace(facts, images={**facts.images, **images}))
-    return result, {target.name: _texts(session, loaded, target, facts) for target in targets}
+    return result, {target.name: _texts(session, loaded, target, facts) for target in targets}, facts
 
 
-async def _image(session: Session, query: ImageQuery, warn: Warn) -> ImageFact:
+async def _image(session: Session, query: ImageQuery, warn: Warn, pinned: str) -> ImageFact:
     """Only an ONBUILD of a base image can copy files, so one that is out of reach is taken to have none."""
     from bake.app.fetching import RegistryImages
     from bake.gather.images import image_fact
 
     try:
-        return await image_fact(query, RegistryImages(session.registry), session.store.files, warn)
+        return await image_fact(query, RegistryImages(session.registry), session.store.files, warn, pinned)
     except BakeError as error:
         message = f"{query.reference} is out of reach: if it has ONBUILD instructions, what they copy is not counted"
         warn(Diagnostic("unknown-base", message, hint=str(error), severity="warning"))

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
-from bake.app.loading import Loaded, find, load
+from bake.app.inputs import Input, inputs_of, name_of
+from bake.app.loading import find, load
 from bake.app.locking import Warn, ask
 from bake.app.options import Options
 from bake.app.pinning import lock_path, shown
@@ -14,13 +13,10 @@ from bake.app.session import Session
 from bake.errors import BakeError, Diagnostic, InputError
 from bake.gather.answers import Answers
 from bake.gather.lockfile import Lock, Name, read_lock
-from bake.gather.pins import Pins, name_of_git, name_of_image, name_of_url
+from bake.gather.pins import Pins
 from bake.oci.reference import parse_reference
-from bake.plan.compile import compile_plan
-from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs
-from bake.plan.step import GitOp, HttpOp
-
-Use = ImageQuery | HttpOp | GitOp
+from bake.plan.facts import Facts, ImageQuery, Needs
+from bake.plan.step import HttpOp
 
 
 @dataclass(frozen=True)
@@ -42,7 +38,7 @@ async def outdated(options: Options, warn: Warn) -> tuple[Moved, ...]:
         if lock is None:
             raise InputError(Diagnostic("no-lock", f"there is no {shown(path)}", hint="write it with `bake lock`"))
         facts, _ = await ask(session, loaded, _answers(session, warn, lock))
-        used = {name: _used(session, loaded, name, facts) for name in loaded.targets}
+        used = {name: inputs_of(session, loaded, name, facts) for name in loaded.targets}
         rows = []
         for name, uses in sorted(_uses(facts, lock).items()):
             try:
@@ -62,21 +58,18 @@ def _answers(session: Session, warn: Warn, lock: Lock) -> Answers:
     return Answers(session.store, lambda: RegistryImages(session.registry), warn, Pins(lock))
 
 
-def _uses(facts: Facts, lock: Lock) -> dict[Name, frozenset[Use]]:
+def _uses(facts: Facts, lock: Lock) -> dict[Name, frozenset[Input]]:
     """Locked input → the questions that it answers."""
-    found: dict[Name, set[Use]] = {}
-    for image in facts.images:
-        found.setdefault(name_of_image(image), set()).add(image)
-    for url in facts.urls:
-        found.setdefault(name_of_url(url), set()).add(url)
-    for git in facts.gits:
-        found.setdefault(name_of_git(git), set()).add(git)
+    found: dict[Name, set[Input]] = {}
+    every: tuple[Input, ...] = (*facts.images, *facts.urls, *facts.gits)
+    for used in every:
+        found.setdefault(name_of(used), set()).add(used)
     return {name: frozenset(uses) for name, uses in found.items() if name in lock.entries}
 
 
 async def _now(
-    session: Session, lock: Lock, name: Name, uses: frozenset[Use], facts: Facts
-) -> tuple[str, frozenset[Use]]:
+    session: Session, lock: Lock, name: Name, uses: frozenset[Input], facts: Facts
+) -> tuple[str, frozenset[Input]]:
     """What the input is now, and those uses that have changed with it. Raises RemoteError."""
     from bake.app.fetching import RegistryImages
 
@@ -102,7 +95,7 @@ def _refuse(warning: Diagnostic) -> None:
         raise BakeError(replace(warning, severity="error"))
 
 
-def _add(needs: Needs, use: Use) -> None:
+def _add(needs: Needs, use: Input) -> None:
     if isinstance(use, ImageQuery):
         needs.images[use] = None
     elif isinstance(use, HttpOp):
@@ -111,30 +104,7 @@ def _add(needs: Needs, use: Use) -> None:
         needs.gits[use] = True
 
 
-def _identity(facts: Facts, use: Use) -> str:
+def _identity(facts: Facts, use: Input) -> str:
     if isinstance(use, ImageQuery):
         return facts.images[use].digest
     return facts.urls[use].digest if isinstance(use, HttpOp) else facts.gits[use].commit
-
-
-def _used(session: Session, loaded: Loaded, target: str, facts: Facts) -> frozenset[Use]:
-    """What a target is made of, with the targets that it builds on."""
-    images = _Asked(facts.images)
-    plan = compile_plan(
-        [loaded.targets[target]], loaded.siblings, replace(facts, images=images), session.platform, pull=True
-    )
-    steps = () if isinstance(plan, Needs) else plan.steps.values()
-    remote = (step.op for step in steps if isinstance(step.op, HttpOp | GitOp))
-    return frozenset((*images.asked, *remote))
-
-
-class _Asked(dict[ImageQuery, ImageFact]):
-    """Images that note which of them were asked for."""
-
-    def __init__(self, images: Mapping[ImageQuery, ImageFact]) -> None:
-        super().__init__(images)
-        self.asked: set[ImageQuery] = set()
-
-    def get(self, query: ImageQuery, default: Any = None) -> Any:
-        self.asked.add(query)
-        return super().get(query, default)

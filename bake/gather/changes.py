@@ -57,6 +57,14 @@ class Repository:
                     path.parent.mkdir(parents=True, exist_ok=True)
                     path.write_bytes(content.read())
 
+    def text_at(self, commit: str, path: str) -> str | None:
+        """A file of `commit` by its path from the top; None if it has none there, or no text."""
+        found = self._git("show", f"{commit}:{path}")
+        try:
+            return None if found is None else found.decode()
+        except UnicodeDecodeError:
+            return None
+
     def _git(self, *args: str) -> bytes | None:
         """None when it fails."""
         command = ["git", "-C", self._directory, *args]
