@@ -255,6 +255,18 @@ def test_the_extra_is_missing(line: Call, collector: Collector, blocked: str) ->
     assert collector.bodies == []
 
 
+def test_an_exporter_that_raises(line: Call, collector: Collector, monkeypatch: Environment) -> None:
+    """As version 1.30 does when nobody answers: no traceback of the thread that sends, and not taken for sent."""
+
+    def export(*_: object) -> None:
+        raise RuntimeError("no way") from ConnectionRefusedError(111, "Connection refused")
+
+    monkeypatch.setattr("opentelemetry.exporter.otlp.proto.http.trace_exporter.OTLPSpanExporter.export", export)
+    code, _, err = line(APP)
+    assert code == 0 and collector.bodies == [] and "Traceback" not in err and err.count("warning[") == 1
+    assert "/v1/traces: Connection refused\n" in err
+
+
 def test_grpc_without_its_package(line: Call, monkeypatch: Environment) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", "grpc")

@@ -34,13 +34,16 @@ def export(way: Way, spans: Sequence[Span], environment: Mapping[str, str], pati
     with _caught_logs() as logs:
         exporter = _exporter(way, patience)
         made = _made(spans, environment)
-        failed: list[int] = []
+        failed: list[Exception | None] = []
 
         def send() -> None:
-            for start in range(0, len(made), _BATCH):
-                if exporter.export(made[start : start + _BATCH]).name != "SUCCESS":
-                    failed.append(start)
-                    return
+            try:
+                for start in range(0, len(made), _BATCH):
+                    if exporter.export(made[start : start + _BATCH]).name != "SUCCESS":
+                        failed.append(None)
+                        return
+            except Exception as error:  # older exporters raise what newer ones log
+                failed.append(error)
 
         # A thread, as no timeout of a library covers everything, a name server that is silent for one.
         sending = threading.Thread(target=send, name="trace", daemon=True)
@@ -48,7 +51,7 @@ def export(way: Way, spans: Sequence[Span], environment: Mapping[str, str], pati
         sending.join(patience)
         if sending.is_alive():
             return f"{_address(exporter)}no answer within {patience:g} s"
-        return f"{_address(exporter)}{_reason(logs)}" if failed else ""
+        return f"{_address(exporter)}{_reason(failed[0], logs)}" if failed else ""
 
 
 def _exporter(way: Way, patience: float) -> Any:
@@ -149,9 +152,9 @@ def _address(exporter: Any) -> str:
     return f"{parts.netloc.rpartition('@')[2]}{parts.path}: " if parts.netloc else ""
 
 
-def _reason(logs: Sequence[logging.LogRecord]) -> str:
-    """The first cause that the exporter has logged."""
-    given = [each for log in logs for each in (log.args if isinstance(log.args, tuple) else ())]
+def _reason(raised: Exception | None, logs: Sequence[logging.LogRecord]) -> str:
+    """The root of what was raised, or else of the first error that the exporter has logged."""
+    given = [raised, *(each for log in logs for each in (log.args if isinstance(log.args, tuple) else ()))]
     for error in given:
         if isinstance(error, BaseException):
             while (cause := _cause(error)) is not None:
