@@ -177,19 +177,23 @@ def peers(directory: Path, count: int, environment: dict[str, str]) -> dict[str,
     """Who else can push here, with the images loaded."""
     found = {"skopeo": one_by_one(lambda h, n: [[*SKOPEO, f"oci:out/n{n}", f"docker://{h}/n{n}:1"]], count)}
     storage = next((name for name in ("buildah", "podman") if shutil.which(name) and os.geteuid() == 0), None)
-    if storage is not None:
-        found[storage] = in_storage(storage, directory, count, environment)
+    if storage is not None and (command := in_storage(storage, directory, count, environment)):
+        found[storage] = command
     if shutil.which("docker") and subprocess.run(["docker", "info"], capture_output=True, check=False).returncode == 0:
         found["docker"] = in_daemon(directory, count, environment)
     return found
 
 
-def in_storage(name: str, directory: Path, count: int, environment: dict[str, str]) -> Command:
-    """buildah, or podman, which pushes by the same library."""
+def in_storage(name: str, directory: Path, count: int, environment: dict[str, str]) -> Command | None:
+    """buildah, or podman, which pushes by the same library; None where it does not work."""
     base = [name, "--root", f"{directory}/{name}", "--runroot", f"{directory}/{name}-run", "--storage-driver=vfs"]
     for number in range(count):
         pull = [*base, "pull", "--quiet", f"oci:{directory}/out/n{number}"]
-        image = subprocess.run(pull, capture_output=True, text=True, check=True).stdout.split()[-1]
+        pulled = subprocess.run(pull, capture_output=True, text=True, env=environment, check=False)
+        if pulled.returncode:
+            print(f"no comparison with {name}: {pulled.stderr.strip()[-300:]}")
+            return None
+        image = pulled.stdout.split()[-1]
         run([*base, "tag", image, f"localhost/n{number}:1"], environment, directory)
     push = [*base, "push", "--quiet", "--tls-verify=false"]
     return one_by_one(lambda h, n: [[*push, f"localhost/n{n}:1", f"docker://{h}/n{n}:1"]], count)

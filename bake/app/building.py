@@ -126,6 +126,7 @@ class _Run:
     worked: bool = False
     started: float = field(default_factory=monotonic)
     walk: Walk | None = None
+    _kept: dict[str, bool] = field(default_factory=dict)
     _invocations: dict[tuple[str, str], Invocation] = field(default_factory=dict)
 
     async def go(self) -> None:
@@ -207,7 +208,9 @@ class _Run:
                 drive.journal = self.walk.journal
         if delivery is not None:
             at_once = self.commit if session.options.publish == "eager" else None
-            walk.on_state = Feeder(group, delivery, jobs, plan, walk, self.errors, at_once).on_state
+            feeder = Feeder(group, delivery, jobs, plan, walk, self.errors, at_once)
+            feeder.ready = self._keep
+            walk.on_state = feeder.on_state
         return walk
 
     async def commit(self, delivery: Delivery) -> None:
@@ -267,16 +270,24 @@ class _Run:
         how = self._invoked(image.target, str(image.platform)) if self._attests(image.target) else None
         return built(image, made.layers, made.final, plan.targets[image.target].tags, how, made.here)
 
+    def _keep(self, images: tuple[Image, ...]) -> None:
+        """As soon as they are made, so that `bake push` goes on where this process was killed while it sent them."""
+        for image in images:
+            record = self._record(self.planned.plan, image)
+            if record is not None:
+                self._save(record)
+
     def _save(self, record: Built) -> bool:
-        """Keeps a result; whether it is the one that was there."""
+        """Keeps a result; whether it is the one that was there before this run."""
         name = name_of(self.loaded.root, record.target, record.platform)
         data = encode(record)
         results = self.session.store.results
         last = results.load(name)
-        if last == data:
-            return True
-        results.save(name, data)
-        return last is not None and decode(last).states == record.states
+        if last != data or name not in self._kept:
+            self._kept[name] = last is not None and decode(last).states == record.states
+        if last != data:
+            results.save(name, data)
+        return self._kept[name]
 
     def finished(self) -> RunFinished:
         outcome: Outcome = "cancelled" if self.cancelled and not self.errors else "failed" if self.errors else "ok"

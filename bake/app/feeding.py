@@ -53,6 +53,8 @@ class Feeder:
         self._walk = walk
         self._errors = errors
         self._commit = commit
+        self.ready: Callable[[tuple[Image, ...]], None] = lambda _images: None
+        """Told of a target's images when all of them are made, before anything of them is sent."""
         self._jobs = dict(jobs)
         self._images = {name: plan.image_of(name) for name in jobs}
         self._forms: dict[StepId, dict[tuple[Compression, int | None], None]] = {}
@@ -69,6 +71,7 @@ class Feeder:
             needed = {needed for image in images for needed in (image.state, *image.tests)}
             if step in needed and needed <= self._walk.states.keys():
                 del self._images[name]
+                self.ready(images)
                 self._group.start_soon(self._send, self._jobs[name], images)
 
     async def _archive(self, state: StateId, compression: Compression, epoch: int | None) -> None:

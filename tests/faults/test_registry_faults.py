@@ -12,12 +12,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 from registry_auth import TokenServer, docker_config, htpasswd, token_server
 from registry_server import RegistryServer, registry
 
+OCI = "application/vnd.oci.image.manifest.v1+json"
 PASSWORD = "hunter2:very/secret+password"
 SPEC = """
 [target.one]
@@ -247,3 +249,52 @@ def test_no_token_follows_a_redirect_or_an_upload_to_another_host(tmp_path: Path
         me.bake("two", "--push", status=3)
         assert elsewhere.requests("PUT", "/upload")
         assert not any("Authorization" in seen.headers for seen in elsewhere.seen)
+
+
+def digests(server: RegistryServer, names: list[str]) -> set[str]:
+    """What the tags of these names point at."""
+    found = set()
+    for name in names:
+        request = Request(f"http://{server.host}/v2/{name}", headers={"Accept": OCI}, method="HEAD")
+        with urlopen(request) as answer:
+            found.add(answer.headers["Docker-Content-Digest"])
+    return found
+
+
+def test_two_processes_that_move_the_same_tags(server: RegistryServer, tmp_path: Path) -> None:
+    """All six tags are those of one run in the end."""
+    tags = [f"shared/t{n}" for n in range(6)]
+    spec = "[target.app]\ntags = [{}]\ndockerfile-inline = '''\nFROM scratch\nCOPY big /big\n'''\n"
+    users = []
+    for name in "ab":
+        (tmp_path / name).mkdir()
+        users.append(user(tmp_path / name, server.host))
+        (users[-1].directory / "bake.toml").write_text(spec.format(", ".join(f'"{server.host}/{t}:1"' for t in tags)))
+        users[-1].bake("app")
+    argv = [sys.executable, "-m", "bake", "push", "app"]
+    pipe = subprocess.PIPE
+    running = [subprocess.Popen(argv, cwd=each.directory, env=each.environment, stderr=pipe) for each in users]
+    for process in running:
+        _, said = process.communicate(timeout=100)
+        assert process.returncode == 0, said.decode()
+    assert len(digests(server, [f"{tag}/manifests/1" for tag in tags])) == 1
+
+
+def test_killed_in_the_middle_of_a_push(proxy: FaultyProxy, tmp_path: Path) -> None:
+    me = user(tmp_path, proxy.host)
+    proxy.add(method="PUT", path="/v2/two/manifests/", hang=True)
+    argv = [sys.executable, "-m", "bake", "all", "--push", "--progress", "json"]
+    process = subprocess.Popen(argv, cwd=me.directory, env=me.environment, stderr=subprocess.PIPE)
+    assert process.stderr is not None
+    big = next(
+        line for line in process.stderr if b'"blob.finished"' in line and b"/one" in line and b'"pushed"' in line
+    )
+    assert proxy.hanging.wait(30)
+    process.kill()
+    process.communicate()
+    assert json.loads(big)["repository"].endswith("/one")
+    sent = {seen.path.rpartition("digest=")[2] for seen in proxy.requests("PUT", "/uploads/")}
+    report = me.json("push", "all", "--json")
+    assert all(row["published"] for row in report["targets"].values())
+    later = [seen.path.rpartition("digest=")[2] for seen in proxy.requests("PUT", "/uploads/")]
+    assert all(later.count(digest) == 1 for digest in sent)
