@@ -181,3 +181,30 @@ def test_a_registry_that_asks_for_a_password(project: Any, guarded: RegistryServ
 def test_a_registry_with_tokens(project: Any, tokened: RegistryServer, tokens: TokenServer) -> None:
     publish_and_build_on(project, tokened.host)
     assert {user for user, _ in tokens.requests} == {"alice"}
+
+
+def test_a_name_that_cannot_be_sent(project: Any, capfd: pytest.CaptureFixture[str]) -> None:
+    project.write("src/good", "x")
+    (project.root / "src" / os.fsdecode(b"\xff")).write_text("x")
+    project.write("Dockerfile", "FROM scratch\nCOPY src /src\n")
+    project.write("bake.toml", TARGET)
+    result = project.build()
+    assert (result.report.exit_code, [d.code for e in result.errors for d in e.diagnostics]) == (2, ["bad-file-name"])
+    assert "\\xff" in str(result.errors[0]) and "Traceback" not in capfd.readouterr().err
+
+
+def test_an_answer_that_fails_is_told_and_not_printed(
+    project: Any, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from bake.engine.buildkit.services import filesync
+
+    def broken(_file: Any) -> Any:
+        raise ValueError("a defect")
+
+    monkeypatch.setattr(filesync, "stat_of", broken)
+    project.write("a", str(os.urandom(4)))
+    project.write("Dockerfile", "FROM scratch\nCOPY a /a\n")
+    project.write("bake.toml", TARGET)
+    result = project.build()
+    assert result.report.exit_code == 4 and "ValueError: a defect" in str(result.errors[0])
+    assert "Traceback" not in capfd.readouterr().err

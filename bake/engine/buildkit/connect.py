@@ -6,6 +6,7 @@ A Docker Engine speaks HTTP/1.1 first and is asked to upgrade; bytes that came w
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 from grpclib.client import Channel
@@ -17,6 +18,7 @@ from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.errors import Diagnostic, HostError
 
 WINDOW = 16 << 20
+logging.getLogger("grpclib").addHandler(logging.NullHandler())  # what goes wrong is told as an error of the build
 _UPGRADE = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 import msgspec
 
 from bake.dockerfile.mode import parse_mode
+from bake.errors import Diagnostic, InputError
 from bake.plan.select import Root, resolve, select
 from bake.plan.step import CopyAction, Step
 from bake.plan.tree import Entry, Tree, sort_key
@@ -81,8 +82,22 @@ def _sent(identity: str, spec: object, files: dict[str, SentFile]) -> Sent:
     for path in list(files):
         while path := path.rpartition("/")[0]:
             files.setdefault(path, SentFile(path, _DIRECTORY))
+    for path, file in files.items():
+        _check_name(path, file.entry)
     name = hashlib.sha256(msgspec.json.encode((identity, spec))).hexdigest()[:24]
     return Sent(name, tuple(_linked(files[path] for path in sorted(files, key=sort_key))))
+
+
+def _check_name(path: str, entry: Entry) -> None:
+    """Raises InputError for what the protocol cannot carry: its texts are UTF-8."""
+    try:
+        path.encode()
+        entry.link.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        hint = "rename it, leave it out in .dockerignore, or use --engine embedded"
+        message = f"a builder takes only file names in UTF-8, not {shown}"
+        raise InputError(Diagnostic("bad-file-name", message, hint=hint)) from None
 
 
 def _linked(files: Iterable[SentFile]) -> Iterator[SentFile]:

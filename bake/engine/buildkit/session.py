@@ -105,7 +105,23 @@ def _server(methods: Methods) -> Server:
 
 def _handler(method: Method) -> Handler:
     cardinality = Cardinality.STREAM_STREAM if method.streaming else Cardinality.UNARY_UNARY
-    return Handler(method.answer, cardinality, method.request, method.reply)
+
+    async def answer(stream: Any) -> None:
+        try:
+            await method.answer(stream)
+        except ExceptionGroup as group:
+            raise _refusal(group) from None
+        except (OSError, ValueError, TypeError) as error:
+            raise _refusal(error) from None
+
+    return Handler(answer, cardinality, method.request, method.reply)
+
+
+def _refusal(error: Exception) -> GRPCError:
+    """What a builder is told when we cannot answer; it ends the solve with it."""
+    if isinstance(error, ExceptionGroup):
+        return _refusal(error.exceptions[0])
+    return error if isinstance(error, GRPCError) else GRPCError(Status.ABORTED, f"{type(error).__name__}: {error}")
 
 
 async def _unknown(_stream: Any) -> None:
