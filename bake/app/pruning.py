@@ -111,10 +111,17 @@ def _keep(session: Session, nothing: bool) -> Keep:
     results = session.store.results
     found = (results.load(name) for name in results.names() if is_there(name))
     states = frozenset(str(state) for data in found if data for record in (decode(data),) for state in record.states)
-    return Keep(is_there, states, frozenset(_downloads(session)))
+    return Keep(is_there, states, frozenset(_downloads(session)), frozenset(_checkouts(session)))
 
 
 def _downloads(session: Session) -> list[str]:
     """Digests of files that URLs served last."""
     rows = session.store.files.facts("url")
     return [msgspec.msgpack.decode(value)["digest"] for name, value in rows if " " not in name]
+
+
+def _checkouts(session: Session) -> list[str]:
+    """What each git source came to last."""
+    from bake.gather.git import USED
+
+    return [value.decode() for _, value in session.store.files.facts(USED)]

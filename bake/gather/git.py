@@ -27,6 +27,9 @@ from bake.ports import Store
 
 Warn = Callable[[Diagnostic], None]
 
+USED = "used checkout"
+"""Kind of the facts that say which checkout a URL and a ref came to last: what a prune leaves."""
+
 
 class _Checkout(msgspec.Struct, frozen=True):
     """`content` is the digest of the whole tree, `time` the committer's in unix seconds."""
@@ -53,6 +56,8 @@ def git_fact(op: GitOp, store: Store, warn: Warn, pinned: str = "", pull: bool =
         if known is None or not _is_whole(place, known, store):
             known = _fetch(op, commit, ref, place, store)
             store.files.remember_fact("checkout", place.name, msgspec.msgpack.encode(known))
+        os.utime(place)
+    store.files.remember_fact(USED, f"{op.url}\n{op.ref}", place.name.encode())
     directory = _narrowed(place / "tree", op)
     return GitFact(known.commit, directory, tree_of(directory, store.files), known.time)
 

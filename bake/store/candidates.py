@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bake.oci.digest import is_digest
 from bake.store.database import Database
 from bake.store.rows import blobs_of
-from bake.store.usage import Kind, size_below
+from bake.store.usage import Kind, directories, size_below
 
 _LAYERS = """
 SELECT l.state, l.parent, l.tree, l.created, (SELECT max(r.last_used) FROM records r WHERE r.state = l.state)
@@ -22,11 +22,15 @@ _SIZES = "cache sizes"
 
 @dataclass(frozen=True)
 class Keep:
-    """What must stay: the results of the slots for which `slot` is true, these states and blobs, and all below them."""
+    """What must stay: the results of the slots for which `slot` is true, these states, and all below them.
+
+    `blobs` by digest, `checkouts` of git sources by the names of their directories.
+    """
 
     slot: Callable[[str], bool] = lambda _slot: True
     states: frozenset[str] = frozenset()
     blobs: frozenset[str] = frozenset()
+    checkouts: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +57,10 @@ class _Tree:
 
 
 def candidates(root: Path, database: Database, keep: Keep) -> list[Item]:
-    """Layers that are unpacked, blobs, cache mounts, the least recently used first."""
+    """Layers that are unpacked, blobs, cache mounts, checkouts of git sources, the least recently used first."""
     trees = _trees(root, database, keep)
     layers = [Item("layer", n, t.size, t.last_used, t.kept, t.depth) for n, t in trees.items() if t.unpacked]
-    found = [*layers, *_blobs(root, trees, keep), *_caches(root, database)]
+    found = [*layers, *_blobs(root, trees, keep), *_caches(root, database), *_checkouts(root, keep)]
     return sorted(found, key=lambda item: (item.last_used, -item.depth, item.kind, item.name))
 
 
@@ -153,6 +157,6 @@ def _caches(root: Path, database: Database) -> Iterator[Item]:
             connection.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_SIZES, json.dumps(found)))
 
 
-def unprotected(items: list[Item]) -> list[Item]:
-    """The same, and nothing must stay."""
-    return [replace(item, kept=False) for item in items]
+def _checkouts(root: Path, keep: Keep) -> Iterator[Item]:
+    for row in directories("git", root / "git"):
+        yield Item("git", row.name, row.size, row.last_used, row.name in keep.checkouts)

@@ -78,6 +78,10 @@ def take_out(chosen: Sequence[Item], root: Path, database: Database, owner: Owne
     for item in chosen:
         if item.kind == "blob":
             (root / "oci" / "blobs" / "sha256" / item.name.removeprefix("sha256:")).unlink(missing_ok=True)
+        elif item.kind == "git":
+            aside.append(owner.place())
+            (root / "git" / item.name).rename(aside[-1])
+            (root / "git" / f"{item.name}.lock").unlink(missing_ok=True)
         elif item.kind == "cache":
             aside += _cache(root / "caches" / item.name, owner)
     return aside

@@ -37,14 +37,15 @@ def usage(root: Path, database: Database) -> list[Usage]:
             if is_digest(f"sha256:{row.name}"):
                 info = row.stat()
                 found.append(Usage("blob", f"sha256:{row.name}", info.st_size, info.st_mtime))
-        found += _directories("cache", root / "caches")
-        found += _directories("git", root / "git")
-        found += _directories("tmp", root / "tmp")
+        found += directories("cache", root / "caches")
+        found += directories("git", root / "git")
+        found += directories("tmp", root / "tmp")
         sizes = [file.stat().st_size for file in root.glob("index.db*")]
     return [*found, Usage("index", "index.db", sum(sizes))]
 
 
-def _directories(kind: Kind, parent: Path) -> list[Usage]:
+def directories(kind: Kind, parent: Path) -> list[Usage]:
+    """A row a directory in `parent`."""
     if not parent.is_dir():
         return []
     return [

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from pathlib import Path
 
 import anyio
 import pytest
+from git_server import Repository, daemon
 from projects import Project, reasons
 
 from bake.app.explaining import explain
@@ -185,3 +187,22 @@ def test_a_prune_waits_for_who_has_the_store_open(project: Project) -> None:
 
     (found,) = anyio.run(main)
     assert len(found.items) >= 4
+
+
+def test_of_a_git_source_the_last_checkout_stays(
+    tmp_path: Path, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in os.environ if "proxy" in name.lower()]:
+        monkeypatch.delenv(name)
+    (tmp_path / "served").mkdir()
+    with daemon(tmp_path / "served") as url:
+        repository = Repository(tmp_path / "served/a.git")
+        project.write("bake.toml", f'[target.app]\ncontext = "{url}/a.git#main"\n')
+        for text in "12":
+            repository.commit({"Dockerfile": "FROM scratch\nCOPY f /\n", "f": text})
+            assert project.build("app").errors == ()
+    assert [item.kind for item in pruned(project).items].count("git") == 1
+    assert ran(project.build("app").report.steps) == []  # nobody answers any more, and nobody need
+    assert [item.kind for item in pruned(project, everything=True).items].count("git") == 1
+    assert list((project.store / "git").iterdir()) == []
+    verified(project)
