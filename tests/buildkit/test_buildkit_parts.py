@@ -20,7 +20,7 @@ from bake.engine.buildkit.status import Ended, Said, Seen, Started, StatusFold
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.engine.buildkit.wire.schema import SCHEMA
 from bake.errors import HostError, InputError, RemoteError, StepFailed
-from bake.plan.step import CopyOp, ExecOp, make_step
+from bake.plan.step import CopyAction, CopyOp, ExecOp, make_step
 
 CERTS = Tls("/d/ca.pem", "/d/cert.pem", "/d/key.pem")
 
@@ -124,6 +124,11 @@ def test_failures() -> None:
     for text, (step, code) in kinds.items():
         assert (failure(text, step, None, "A").diagnostics[0].code, text) == (code, text)
     assert "/overlay2/" not in str(failure("cannot copy to non-directory: /a/overlay2/x/merged/d", copy, None, "A"))
+    owned = make_step(CopyOp((CopyAction(1, "/a", "/b", owner="bob"),)), ())
+    for text in ('"/etc/passwd" not found: not found', "open /x/overlay2/y/diff/etc/group: no such file or directory"):
+        error = failure(text, owned, None, "A")
+        assert (error.diagnostics[0].code, "overlay2" in str(error)) == ("bad-owner", False)
+    assert str(failure('cache key: "/x" not found: not found', copy, None, "A")) == '"/x": not found'
     assert isinstance(failure("pull access denied", None, None, "A"), RemoteError)
 
 

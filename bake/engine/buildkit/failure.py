@@ -8,16 +8,16 @@ from shlex import quote
 
 from bake.engine.buildkit.capabilities import refusal
 from bake.errors import BakeError, Diagnostic, HostError, RemoteError, StepError, StepFailed
-from bake.plan.step import ExecOp, Step
+from bake.plan.step import CopyOp, ExecOp, Step
 
 _EXIT = re.compile(r"exit code:? (\d+)")
-_MISSING = re.compile(r'("[^"]*"|\S+): not found')
+_MISSING = re.compile(r'("/[^"]*"):? not found')
 _FILES = (
     (r"Error processing tar file|failed to unpack", "bad-archive"),
     (r"non-directory|not a directory|cannot replace to directory", "bad-copy"),
     (r"invalid user index|unable to (find|convert) (user|uid|group)|no matching entries", "bad-owner"),
 )
-_MERGED = re.compile(r"/\S*?/(?:merged|buildkit-mount\d+|cnt)(?=/)")
+_MERGED = re.compile(r"/\S*?/(?:merged|diff|buildkit-mount\d+|cnt)(?=/)")
 """A builder's own place for a root file system, within which paths mean something."""
 _PULL = ("failed to resolve source metadata", "pull access denied", "failed to authorize", "manifest unknown")
 
@@ -31,13 +31,24 @@ def failure(text: str, step: Step | None, exit_code: int | None, address: str) -
         return _builders(text, address)
     if isinstance(step.op, ExecOp):
         return _run(text, step.op, exit_code)
-    if "not found" in text:
-        found = _MISSING.search(text)
-        message = f"{found[1] if found else ''}: not found"
+    if owner := _unknown_owner(text, step):
+        hint = "use numbers, or make the user first"
+        message = f"--chown={owner}: {_short(_MERGED.sub('', text))}"
+        return StepError(Diagnostic("bad-owner", message, hint=hint))
+    found = _MISSING.search(text)
+    if found:
+        message = f"{found[1]}: not found"
         hint = "check the path, and the stage or image that it is copied from"
         return StepError(Diagnostic("missing-source", message, hint=hint))
     code = next((code for pattern, code in _FILES if re.search(pattern, text)), "step-failed")
     return StepError(Diagnostic(code, _short(_MERGED.sub("", text))))
+
+
+def _unknown_owner(text: str, step: Step) -> str:
+    """The owner by name that could not be looked up, as the text tells."""
+    if not isinstance(step.op, CopyOp) or not re.search(r"/etc/(passwd|group)|invalid user|no matching entries", text):
+        return ""
+    return next((action.owner for action in step.op.actions if action.owner), "")
 
 
 def exit_code_of(text: str, details: Sequence[tuple[str, bytes]]) -> int | None:
