@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+
+import bake
 
 Call = Callable[..., tuple[int, str, str]]
 ALL = "--progress quiet --report r.json --report r.md --report r.html"
@@ -38,3 +44,28 @@ def test_a_build_that_failed_and_a_path_that_is_none(line: Call) -> None:
     assert json.loads(Path("r.json").read_text())["outcome"] == "failed"
     code, _, err = line("build app --progress quiet --report dir.html")
     assert (code, err.splitlines()[0].partition(":")[0]) == (0, "error[report]")  # the build went well
+
+
+def test_an_interrupted_build_is_reported_in_all_forms(line: Call) -> None:
+    assert line("list")[0] == 0  # `line` has made the project
+    with Path("bake.toml").open("a") as file:
+        file.write(
+            '[target.slow]\ndockerfile-inline = """\nFROM scratch\nCOPY root /\nRUN echo started; sleep 600\n"""\n'
+        )
+    Path("root/bin/sleep").symlink_to("busybox")
+    argv = [sys.executable, "-m", "bake", "build", "slow", "--progress", "plain", *ALL.split()[2:]]
+    environment = {**os.environ, "PYTHONPATH": str(Path(bake.__file__).parents[1])}
+    child = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True, env=environment)
+    try:
+        assert child.stderr is not None
+        assert any("| started" in said for said in child.stderr)
+        child.send_signal(signal.SIGINT)
+        child.communicate()
+    finally:
+        child.kill()
+        child.wait()
+    assert child.returncode == 130
+    assert json.loads(Path("r.json").read_text())["outcome"] == "cancelled"
+    assert Path("r.md").read_text().startswith("## ⏹️ bake: cancelled")
+    page = Path("r.html").read_text()
+    assert "sleep 600" in page and ">started</pre>" in page
