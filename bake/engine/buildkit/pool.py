@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
-import anyio
 import msgspec
 
 from bake.engine.buildkit.board import Tally
 from bake.engine.buildkit.choice import Candidate, Work, assign, ranked
 from bake.engine.buildkit.site import Site
 from bake.engine.buildkit.solve import BuilderLost
+from bake.engine.buildkit.turns import Turns
 from bake.errors import Diagnostic, HostError
 from bake.ports import Files
 
@@ -27,7 +27,7 @@ class Pool:
         self._files = files
         self._open = open_site
         self._sites: dict[str, Site] = {}
-        self._slots = {c.addr: anyio.CapacityLimiter(max(1, c.slots)) for c in candidates}
+        self._turns = {c.addr: Turns(max(1, c.slots)) for c in candidates}
         self._dead: dict[str, HostError] = {}
 
     def assign(self, root: str, works: Sequence[Work]) -> Mapping[str, Candidate]:
@@ -69,9 +69,9 @@ class Pool:
         return HostError(Diagnostic("no-builder-fits", message, hint=hint))
 
     @asynccontextmanager
-    async def use(self, candidate: Candidate) -> AsyncIterator[Site]:
-        """A turn on a builder. Raises HostError when it cannot be reached."""
-        async with self._slots[candidate.addr]:
+    async def use(self, candidate: Candidate, weight: float = 1.0) -> AsyncIterator[Site]:
+        """A turn on a builder, of so many slots. Raises HostError when it cannot be reached."""
+        async with self._turns[candidate.addr].take(weight):
             site = self._sites.get(candidate.addr)
             if site is None:
                 site = self._sites[candidate.addr] = self._open(candidate)

@@ -163,7 +163,7 @@ class Walk:
 
     async def _on(self, candidate: Candidate, image: Image) -> tuple[StateId, ...] | None:
         steps = {id: self.plan.steps[id] for id in self._needed(image)}
-        async with self.pool.use(candidate) as site:
+        async with self.pool.use(candidate, self.plan.targets[image.target].weight) as site:
             build = Build(site, image, steps, self._tasks, self._board, self._images, self._how)
             states = await build.run()
         seconds = {id: self.journal.reports[id].duration_s for id in steps if id in self.journal.reports}
