@@ -8,17 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from bake.app.history import Past, past_runs, root_of
+from bake.app.history import Past, history, past_runs, root_of
 from bake.app.loading import load
 from bake.app.notices import Emit
 from bake.app.options import Options
-from bake.app.predicting import plan
+from bake.app.predicting import foresee
 from bake.app.selection import Address, addresses_of
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.events import StepReport
 from bake.plan.step import Origin
-from bake.ports import Records
+from bake.ports import Record, Records
 
 
 @dataclass(frozen=True)
@@ -66,11 +66,14 @@ async def explain_next(options: Options, texts: Sequence[str], on_event: Emit) -
     with Session(options) as session:
         wanted = [address for text in texts for address in addresses_of(text, (), _names_in(session))]
     names = tuple(dict.fromkeys(address.target for address in wanted))
-    predicted = await plan(replace(options, names=names), on_event)
+    foreseen = await foresee(replace(options, names=names), on_event)
+    predicted = foreseen.report
     for address in wanted:
         _some(address, predicted.steps)
     steps = tuple(s for s in predicted.steps if not wanted or any(address.names(s) for address in wanted))
-    return Explanation(0, 0.0, steps)
+    runs = history(options, everywhere=True)
+    found = {step.id: _made(foreseen.records[step.id], runs, step) for step in steps if step.id in foreseen.records}
+    return Explanation(0, 0.0, steps, found)
 
 
 def _wanted(session: Session, runs: Sequence[Past], texts: Sequence[str]) -> dict[int, tuple[StepReport, ...]]:
@@ -115,12 +118,16 @@ def _explained(records: Records, runs: Sequence[Past], at: int, steps: tuple[Ste
 def _hit(records: Records, runs: Sequence[Past], step: StepReport) -> Hit | None:
     """`runs`: the one explained and those before it."""
     record = records.last_record(_slot(runs[0].root, step))
-    if record is not None and record.origin:
-        return Hit(record.created, round(record.duration, 4), origin=record.origin)
-    if record is None or record.created > runs[0].started + runs[0].report.duration_s:
+    end = runs[0].started + runs[0].report.duration_s
+    if record is None or (not record.origin and record.created > end):
         return None  # nothing is known, or another run has had this slot since
-    hit = Hit(record.created, round(record.duration, 4))
-    for past in runs[1:]:
+    return _made(record, runs[1:], step)
+
+
+def _made(record: Record, runs: Sequence[Past], step: StepReport) -> Hit:
+    """Where a record came from; `runs` are those that may have made it."""
+    hit = Hit(record.created, round(record.duration, 4), origin=record.origin)
+    for past in runs if not record.origin else ():
         if past.started <= record.created <= past.started + past.report.duration_s + 1:
             made = next((s for s in past.report.steps if s.id == step.id and s.status == "run"), None)
             if made is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
@@ -18,6 +19,7 @@ from bake.app.session import Session
 from bake.events import StepReport
 from bake.plan.outcome import Plan
 from bake.plan.step import StepId
+from bake.ports import Record
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive
 from bake.solve.planned import PlannedStep, PlannedTarget, PlanReport, makespan, status_of
@@ -28,8 +30,21 @@ from bake.solve.tasks import Tasks
 Order = Mapping[StepId, frozenset[StepId]]
 
 
+@dataclass(frozen=True)
+class Foreseen:
+    """A plan, and what each of its steps that would be a hit is found as. `records` are by step id."""
+
+    report: PlanReport
+    records: Mapping[str, Record]
+
+
 async def plan(options: Options, on_event: Emit) -> PlanReport:
     """Raises InputError or RemoteError; a step that cannot even be decided raises its error."""
+    return (await foresee(options, on_event)).report
+
+
+async def foresee(options: Options, on_event: Emit) -> Foreseen:
+    """As `plan`."""
     with Session(options) as session:
         loaded = load(session)
         for warning in refuse_keys(loaded.targets.values()):
@@ -40,6 +55,7 @@ async def plan(options: Options, on_event: Emit) -> PlanReport:
         tasks = Tasks(planned.plan, planned.facts, _no_blob, lambda *_: None, lambda *_: None)
         contents = Contents(planned.facts, store.layers)
         settings = Settings(loaded.root, session.jobs, True, order_edges(planned.plan))
+        keys: Mapping[StepId, str] = {}
         if session.on_buildkit:
             from bake.app.remote import need_packages
 
@@ -48,11 +64,15 @@ async def plan(options: Options, on_event: Emit) -> PlanReport:
 
             solution = predict(planned.plan, store, contents, tasks, loaded.root)
         else:
-            solution = await Drive(planned.plan, store, contents, None, tasks, settings, lambda _event: None).run()
+            drive = Drive(planned.plan, store, contents, None, tasks, settings, lambda _event: None)
+            solution, keys = await drive.run(), drive.keys
         if solution.errors:
             raise solution.errors[0]
         slots = Slots(planned.plan, loaded.root, store.records)
-        return _told(session, planned.plan, solution.reports, slots, settings.after)
+        report = _told(session, planned.plan, solution.reports, slots, settings.after)
+        cached = (step.id for step in report.steps if step.status == "cached" and StepId(step.id) in keys)
+        records = {step: store.records.lookup(keys[StepId(step)]) for step in cached}
+        return Foreseen(report, {step: record for step, record in records.items() if record is not None})
 
 
 def _told(session: Session, plan: Plan, reports: Mapping[StepId, StepReport], slots: Slots, after: Order) -> PlanReport:

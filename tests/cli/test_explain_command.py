@@ -115,3 +115,14 @@ def test_after_repair_the_store_says_evicted(line: Call, tmp_path: Path) -> None
         path.unlink()
     assert line("cache verify --repair")[0] == 0
     assert whys(explained(line, "--next base")[0])["base/1"][:2] == ["run", "evicted"]
+
+
+def test_the_next_hits_are_told_with_who_made_them(line: Call) -> None:
+    assert line("app --progress quiet")[0] == 0
+    Path("main.py").write_text("2")
+    code, out, _ = line("explain --next --json")
+    (run,) = json.loads(out)["runs"]
+    hits = {step["instruction"]: step.get("hit") for step in run["steps"]}
+    assert code == 0 and hits["COPY main.py /"] is None
+    assert (hits["RUN echo base"]["run"], hits["RUN echo base"]["target"]) == (1, "base")
+    assert "made by run 1 for base in" in line("explain --next")[1]
