@@ -193,3 +193,11 @@ def test_the_store_with_layers_made_elsewhere(project: Any) -> None:
     again = built(project, fetch=True)
     assert set(statuses(again.report.steps).values()) == {"cached"}
     assert len(list((project.store / "oci/blobs/sha256").iterdir())) == 3
+
+
+def test_images_of_the_same_layers_do_not_get_in_each_others_way(project: Any) -> None:
+    project.write("Dockerfile", f"{BASE}ARG N\nENV N=$N\n")
+    rows = (f'[target.t{n}]\ncontext = "."\nnetwork = "none"\nargs.N = "{n}"\n' for n in range(40))
+    project.write("bake.toml", "".join(rows))
+    result = built(project, "all", fetch=True)
+    assert {t.status for t in result.report.targets.values()} == {"built"}

@@ -195,7 +195,7 @@ class Build:
     async def _from_docker(self, final: Output) -> tuple[StateId, ...]:
         """Into the Docker Engine under a passing name, out of it by its API unless the store has the layers."""
         name = f"bake-passing-{uuid4().hex}:1"
-        attrs = {"name": name, "containerimage.config": _config(self._image)}
+        attrs = {"name": name, "containerimage.config": _config(self._image, name)}
         await self._solve(self._wish(final, "moby", attrs))
         api = self._site.docker()
 
@@ -236,14 +236,17 @@ def _only(found: Mapping[str, Sequence[Taken]]) -> Sequence[Taken]:
     raise HostError(Diagnostic("bad-export", "the builder exported no image"))
 
 
-def _config(image: Image) -> str:
-    """What the exporter needs; the image's own config is made from the plan, as for every engine."""
+def _config(image: Image, mark: str = "") -> str:
+    """What the exporter needs; the image's own config is made from the plan, as for every engine.
+
+    `mark` makes it another image than all others, as one that is dropped by a name would take its twins along.
+    """
     return msgspec.json.encode(
         {
             "architecture": image.platform.arch,
             "os": image.platform.os,
             "rootfs": {"type": "layers", "diff_ids": []},
-            "config": {},
+            "config": {"Labels": {"bake.passing": mark}} if mark else {},
         }
     ).decode()
 
