@@ -152,10 +152,12 @@ class Layers(Protocol):
         diff_id: str = "",
         blobs: Sequence[Descriptor] = (),
         sources: Sequence[str] = (),
+        times_given: bytes = b"",
     ) -> Layer | None:
         """Registers a layer that a step made on another machine, not downloaded yet. None if `parent` is not here.
 
         Without blobs it is known by name only; whoever needs its files meets LostLayer. A layer that is here stays.
+        `times_given`: see below; the archive does not tell it.
         """
 
     def forget(self, state: StateId) -> None:
@@ -178,6 +180,9 @@ class Layers(Protocol):
 
     def listing_digest(self, state: StateId) -> str:
         """The digest of the top layer's listing. Raises HostError for a state that is not here."""
+
+    def times_given(self, state: StateId) -> bytes:
+        """Which paths of the top layer have a given time, in the form of plan/listing.py."""
 
     def remember_selection(self, state: StateId, selector: str, digest: str) -> None:
         """Keep it. Not durable before the end of the run."""

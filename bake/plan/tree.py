@@ -62,8 +62,8 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         )  # fmt: skip
 
     def layer_identity(self) -> tuple[object, ...]:
-        """What counts for the layer that holds it: a given time as well."""
-        return (*self.identity(), self.mtime) if self.timed else self.identity()
+        """What counts for the layer that holds it: a given time as well, in whole seconds, as its archive holds it."""
+        return (*self.identity(), self.mtime // 10**9) if self.timed else self.identity()
 
 
 Listing = Mapping[str, Entry]

@@ -30,7 +30,8 @@ class Blob(msgspec.Struct, frozen=True, order=True):
 
 
 class CachedState(msgspec.Struct, frozen=True):
-    """The top layer of a state: its listing's digest, the bytes of its files, when it was made.
+    """The top layer of a state: its listing's digest, the bytes of its files, when it was made; `times`: which paths
+    have a given time (plan/listing.py), which its archive does not tell.
 
     `diff_id` "" and no blobs: the state is only known by name, and is made again when its files are needed.
     """
@@ -41,6 +42,7 @@ class CachedState(msgspec.Struct, frozen=True):
     created: float
     diff_id: str = ""
     blobs: tuple[Blob, ...] = ()
+    times: bytes = b""
 
 
 class Known(msgspec.Struct, frozen=True):
@@ -119,7 +121,8 @@ def _same_state(one: CachedState, other: CachedState) -> CachedState:
         sources = tuple(sorted({*known.sources, *blob.sources}))
         blobs[blob.digest] = msgspec.structs.replace(known, sources=sources)
     joined = tuple(sorted(blobs.values()))
-    return msgspec.structs.replace(one, size=max(one.size, other.size), blobs=joined)
+    times = max(one.times, other.times)
+    return msgspec.structs.replace(one, size=max(one.size, other.size), blobs=joined, times=times)
 
 
 def _age(state: CachedState) -> tuple[object, ...]:

@@ -51,6 +51,7 @@ class _State(msgspec.Struct, frozen=True, array_like=True):
     created: float
     diff_id: bytes
     archives: tuple[_Archive, ...]
+    times: bytes = b""
 
 
 class _Record(msgspec.Struct, frozen=True, array_like=True):
@@ -150,7 +151,7 @@ class _Writer:
             for b in state.blobs
         )
         listing = bytes.fromhex(state.listing)
-        return _State(parent, listing, state.size, state.created, _bare(state.diff_id), archives)
+        return _State(parent, listing, state.size, state.created, _bare(state.diff_id), archives, state.times)
 
     def _record(self, key: str, known: Known) -> _Record:
         return _Record(bytes.fromhex(key), self._order[known.state], known.created, known.duration, known.used)
@@ -189,7 +190,7 @@ class _Reader:
         diff_id = f"sha256:{_hex(row.diff_id)}" if row.diff_id else ""
         if bool(diff_id) != bool(blobs):
             raise BadCatalog("a layer in it has an archive but no diff id, or the reverse")
-        return CachedState(parent, _hex(row.listing), row.size, _time(row.created), diff_id, blobs)
+        return CachedState(parent, _hex(row.listing), row.size, _time(row.created), diff_id, blobs, row.times)
 
     def _blob(self, row: _Archive) -> Blob:
         digest = f"sha256:{_hex(row.digest)}"

@@ -118,7 +118,8 @@ class Collector:
             held[blob.digest] = path
         notes = tuple(sorted((blob.annotations or {}).items()))
         blobs = (Blob(blob.digest, blob.media_type, blob.size, (source or "",), notes),)
-        return CachedState(layer.parent, listing, layer.size, layer.created, diff_id, blobs)
+        times = self.store.layers.times_given(layer.state)
+        return CachedState(layer.parent, listing, layer.size, layer.created, diff_id, blobs, times)
 
     async def _source(self, layer: Layer, blob: Descriptor) -> str | None:
         """How the cache names a repository that has the blob now; None if there is none."""

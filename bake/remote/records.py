@@ -47,6 +47,7 @@ class SharedRecords:
             diff_id=state.diff_id if blobs else "",
             blobs=[descriptor_of(blob) for blob in blobs],
             sources=tuple(dict.fromkeys(source for blob in blobs for source in self._holders(hit, blob))),
+            times_given=state.times,
         )
         if layer is None:
             return None

@@ -15,7 +15,7 @@ import msgspec
 
 from bake.errors import Diagnostic, HostError, LostLayer
 from bake.oci.model import Descriptor
-from bake.plan.listing import listing_digest
+from bake.plan.listing import encode, listing_digest, times_given, with_times_given
 from bake.plan.tree import SCRATCH, Listing, StateId, Tree, state_above, state_of_digest, state_of_images
 from bake.ports import Layer
 from bake.store.blobs import BlobDirectory
@@ -27,6 +27,7 @@ from bake.store.trouble import mapped
 
 _MOST_CHAINS = 1000
 _LISTING = "SELECT t.name, t.listing, l.created FROM layers l JOIN trees t ON t.name = l.tree WHERE l.state = ?"
+_TIMES = "SELECT paths FROM times_given WHERE tree = ?"
 _SAY = "UPDATE trees SET diff_id = ?, blobs = ?, sources = ? WHERE name = ?"
 
 
@@ -83,6 +84,13 @@ class LayerTable:
         row = self._database.one(_LISTING, state)
         return row[1] if row is not None and row[1] else self._listing_digest(state)
 
+    def times_given(self, state: StateId) -> bytes:
+        listing = self.listing(state)
+        if listing is not None:
+            return times_given(listing)
+        row = self._database.one("SELECT paths FROM times_given g JOIN layers l USING (tree) WHERE l.state = ?", state)
+        return row[0] if row is not None else b""
+
     def remember_selection(self, state: StateId, selector: str, digest: str) -> None:
         with self._database.write() as connection:
             connection.execute("INSERT OR REPLACE INTO selections VALUES (?, ?, ?)", (state, selector, digest))
@@ -131,16 +139,21 @@ class LayerTable:
             if not row[4]:
                 (digest,) = connection.execute("SELECT listing FROM trees WHERE name = ?", (row[3],)).fetchone()
                 if digest:
-                    self._check(state, scratch, digest)
+                    self._check(state, scratch, digest, connection.execute(_TIMES, (row[3],)).fetchone())
+                    connection.execute("DELETE FROM times_given WHERE tree = ?", (row[3],))
                     # What the cache said of it was as good as its word; from now on the files tell.
                     connection.execute("DELETE FROM selections WHERE state = ?", (state,))
                 self._fill(connection, row[3], scratch, size, digest)
         rmtree(scratch, ignore_errors=True)
         return self._known(state)
 
-    def _check(self, state: StateId, scratch: Path, digest: str) -> None:
-        found = listing_digest(read_listing(scratch, self._root))
-        if found != digest:
+    def _check(self, state: StateId, scratch: Path, digest: str, times: tuple[bytes] | None) -> None:
+        """That it is what its state names, once it is noted which times were given."""
+        listing = read_listing(scratch, self._root)
+        if times is not None:
+            listing = with_times_given(listing, *times)
+            (scratch / "listing").write_bytes(encode(listing))
+        if listing_digest(listing) != digest:
             message = f"a cache holds something else than it says under the name of the layer {state[:12]}"
             raise LostLayer(Diagnostic("layer-mismatch", message, hint="nothing of it was used"), state)
 
@@ -198,6 +211,7 @@ class LayerTable:
         diff_id: str = "",
         blobs: Sequence[Descriptor] = (),
         sources: Sequence[str] = (),
+        times_given: bytes = b"",
     ) -> Layer | None:
         state = state_of_digest(parent, listing_digest)
         said = diff_id, msgspec.msgpack.encode(tuple(blobs)), msgspec.msgpack.encode(tuple(sources))
@@ -209,8 +223,10 @@ class LayerTable:
                 tree = (state, listing_digest, *said)
                 connection.execute("INSERT OR IGNORE INTO trees VALUES (?, ?, 0, 0, ?, ?, ?, '')", tree)
                 connection.execute("INSERT INTO layers VALUES (?, ?, ?, ?)", (state, parent_of(parent), state, created))
+                self._say_times(connection, state, times_given)
             elif blobs and not row[4] and not blobs_of(row[7]):
                 connection.execute(_SAY, (*said, row[3]))
+                self._say_times(connection, row[3], times_given)
         return self._known(state)
 
     def forget(self, state: StateId) -> None:
@@ -224,6 +240,10 @@ class LayerTable:
                 connection.execute("DELETE FROM trees WHERE name NOT IN (SELECT tree FROM layers)")
 
     # Within a transaction
+
+    def _say_times(self, connection: sqlite3.Connection, tree: str, times: bytes) -> None:
+        if times:
+            connection.execute("INSERT OR REPLACE INTO times_given VALUES (?, ?)", (tree, times))
 
     def _fill(self, connection: sqlite3.Connection, tree: str, scratch: Path, size: int, digest: str) -> None:
         """Gives a tree that is only known its directory."""

@@ -63,7 +63,15 @@ CREATE TABLE meta (name TEXT PRIMARY KEY, value) WITHOUT ROWID;
 _ORIGIN = "ALTER TABLE records ADD COLUMN origin TEXT NOT NULL DEFAULT ''"
 """The cache that a record came from (remote/records.py)."""
 
-MIGRATIONS: tuple[str, ...] = (_FIRST, _ORIGIN)
+_TIMES = """
+-- Of a tree that is not unpacked yet: which of its paths have given times, which its archive does not tell.
+CREATE TABLE times_given (
+    tree TEXT PRIMARY KEY REFERENCES trees ON DELETE CASCADE, paths BLOB NOT NULL
+) WITHOUT ROWID
+"""
+"""See plan/listing.py."""
+
+MIGRATIONS: tuple[str, ...] = (_FIRST, _ORIGIN, _TIMES)
 """Number n leads from version n to n + 1. Never change one that was released; add another. No `;` within a comment."""
 
 VERSION = len(MIGRATIONS)

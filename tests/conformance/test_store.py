@@ -8,11 +8,12 @@ from pathlib import Path
 
 import anyio
 import pytest
+from msgspec.structs import replace
 from storing import blob_of, commit, diff_id, fill, listing_of, unpack
 
-from bake.errors import HostError
+from bake.errors import HostError, LostLayer
 from bake.oci.digest import sha256
-from bake.plan.listing import encode, listing_digest
+from bake.plan.listing import encode, listing_digest, times_given
 from bake.plan.tree import SCRATCH, Entry, StateId, stack, state_of_images, state_over
 from bake.ports import Record, Store
 from bake.store import open_store
@@ -379,6 +380,39 @@ def test_where_a_blob_is_the_latest_first(store: Store, other: Store) -> None:
     store.blobs.remember_location("other", "other/z", diff_id("x"))
     assert other.blobs.located("h", diff_id("x")) == ("h/a", "h/c", "h/b")
     assert other.blobs.located("h", diff_id("y")) == ()
+
+
+# Layers of caches
+
+
+def test_an_adopted_layer_comes_back_with_the_times_that_were_given(store: Store) -> None:
+    """An archive tells no more than times; the cache says which of them count, and is checked."""
+    listing = {"f": Entry("f", 0o644, mtime=5 * 10**9, timed=True), "g": Entry("f", 0o644, mtime=5 * 10**9)}
+    layers, blob = store.layers, blob_of(b"archive")
+    said = {"created": 1.0, "diff_id": diff_id("x"), "blobs": (blob,), "sources": ("h/r",)}
+    adopted = layers.adopt(SCRATCH, listing_digest(listing), **said, times_given=times_given(listing))  # type: ignore[arg-type]
+    assert adopted is not None and layers.times_given(adopted.state) == b"\x01"
+    scratch = layers.scratch()
+    fill(scratch, {"f": "", "g": ""})
+    (scratch / "listing").write_bytes(encode({path: replace(entry, timed=False) for path, entry in listing.items()}))
+    layer = layers.unpacked(adopted.state, scratch, 0)
+    assert layer.directory is not None and layers.listing(layer.state) == listing
+    assert layers.times_given(layer.state) == b"\x01"
+    assert store.verify(deep=False) == []  # type: ignore[attr-defined]
+
+
+def test_an_adopted_layer_with_other_times_is_refused(store: Store) -> None:
+    listing = {"f": Entry("f", 0o644, mtime=5 * 10**9, timed=True)}
+    layers = store.layers
+    adopted = layers.adopt(SCRATCH, listing_digest(listing), created=1.0, times_given=b"\x01")
+    assert adopted is not None
+    scratch = layers.scratch()
+    fill(scratch, {"f": ""})
+    (scratch / "listing").write_bytes(encode({"f": Entry("f", 0o644, mtime=6 * 10**9)}))
+    with pytest.raises(LostLayer):
+        layers.unpacked(adopted.state, scratch, 0)
+    layers.forget(adopted.state)
+    assert layers.layer(adopted.state) is None and layers.times_given(adopted.state) == b""
 
 
 # Files

@@ -39,6 +39,13 @@ def test_times_and_stamps_do_not_count_for_content() -> None:
     )
 
 
+def test_given_times_count_for_a_layer_as_finely_as_its_archive_tells_them() -> None:
+    one, same, other = (Entry("f", mtime=time, timed=True) for time in (3 * 10**9, 3 * 10**9 + 1, 4 * 10**9))
+    assert state_over(SCRATCH, {"f": one}) == state_over(SCRATCH, {"f": same}) != state_over(SCRATCH, {"f": other})
+    assert state_over(SCRATCH, {"f": one}) != state_over(SCRATCH, {"f": Entry("f", mtime=3 * 10**9)})
+    assert digest_of([("f", one)]) == digest_of([("f", other)])
+
+
 @given(st.dictionaries(paths, st.sampled_from("0123").map(file)))
 def test_state_ids_do_not_depend_on_the_order_of_a_listing(entries: dict[str, Entry]) -> None:
     turned = dict(reversed(entries.items()))

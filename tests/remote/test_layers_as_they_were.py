@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tarfile
 import time
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,29 @@ COPY busybox /bin/busybox
 RUN ["/bin/busybox", "--install", "-s", "/bin"]
 COPY config source /
 COPY tree /tree/
+ADD old.tar /old/
 RUN mkdir /d; echo x > /d/a; ln /d/a /d/b; ln -s a /d/c; ln /d/c /d/e; ln -s /nowhere /d/f; true
 RUN echo x > /a; chmod 4751 /a; chown 5:6 /a; mkdir -m 1777 /t; mkfifo /p; chown -h 7:8 /p; touch /empty
 RUN rm /config; rm -r /tree/one; mkdir /tree/one; echo x > /tree/one/new; rm -r /tree/two; echo y > /tree/two
 RUN mkdir '/a b'; echo x > '/a b/ü'; echo y > "/$(printf '\377')"; echo z > /-; mkdir -p /e/m/p/t/y
 RUN d=/$(printf 'x%.0s' $(seq 1 200)); mkdir -p $d/$d; echo x > $d/$d/f; head -c 300000 /dev/zero > /zeros
-RUN chmod 600 /source; chmod 711 /tree; cp /source /copy
-RUN rm -r /tree; ln -s /other /tree; cp /source /moved; rm -r /d; mkdir /d; ln /moved /d/moved
+RUN touch -d '1970-01-02 00:00:00' /a; chmod 600 /source; chmod 711 /tree; cp -p /source /copy
+RUN rm -r /tree; ln -s /other /tree; mv /source /moved; rm -r /d; mkdir /d; ln /moved /d/moved
+RUN touch -h -d '1969-12-31 23:59:58' /tree; touch -d '2030-01-01 00:00:00' /zeros; mv /moved /again; true
 RUN true
 """
+
+
+def old_archive(path: Path) -> None:
+    """Times are given by it, to directories too, and finer than an image tells them."""
+    with tarfile.open(path, "w", format=tarfile.PAX_FORMAT) as archive:
+        for name, kind, time_ in (("d", tarfile.DIRTYPE, 7), ("d/f", tarfile.REGTYPE, 1e9 + 0.25), ("x/y", b"0", 0)):
+            member = tarfile.TarInfo(name)
+            member.type, member.mtime = kind, time_
+            archive.addfile(member)
+        member = tarfile.TarInfo("d/again")
+        member.type, member.linkname, member.mtime = tarfile.LNKTYPE, "d/f", 5
+        archive.addfile(member)
 
 
 def test_layers_come_back_as_they_were(tmp_path: Path) -> None:
@@ -41,6 +56,7 @@ def test_layers_come_back_as_they_were(tmp_path: Path) -> None:
         made = machine(tmp_path / directory, both, dockerfile=TEXT + last)
         for number in ("one", "two"):
             made.write(f"tree/{number}/file", number)
+        old_archive(made.root / "old.tar")
         result = made.build("app")
         assert result.errors == ()
     assert (told(result), list(ran(result))) == ([], ["RUN ls -lR / > /list"])

@@ -188,11 +188,11 @@ def test_a_step_that_runs_in_the_middle_of_a_cached_image(tmp_path: Path, proxy:
     """The new step stands on layers that are downloaded, and its image is made of old and new layers."""
     defaults = registry_cache(proxy.host)
     assert machine(tmp_path / "a", defaults, proxy.host).build("app", push=True).errors == ()
-    text = DOCKERFILE + "RUN cp /all /more && rm /config && ln /more /again\n"
+    text = DOCKERFILE + "RUN cp -p /all /more && rm /config && ln /more /again\n"
     other = machine(tmp_path / "b", defaults, proxy.host, text)
     result = other.build("app", push=True)
     assert result.errors == ()
-    assert list(ran(result)) == ["RUN cp /all /more && rm /config && ln /more /again"]
+    assert list(ran(result)) == ["RUN cp -p /all /more && rm /config && ln /more /again"]
     third = machine(tmp_path / "c", defaults, proxy.host, text + "RUN test ! -e /config && cat /again\n")
     assert len(ran(third.build("app", push=True))) == 1
 

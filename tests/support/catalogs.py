@@ -48,7 +48,8 @@ def cached(draw: st.DrawFn, state: StateId) -> CachedState:
     created = float(draw(st.integers(1, 4)))
     archived = draw(st.booleans())
     diff_id = f"sha256:{hexes('diff', draw(st.integers(0, 2)))}" if archived else ""
-    return CachedState(parent, listing, 5, created, diff_id, draw(blobs()) if archived else ())
+    times = draw(st.sampled_from([b"", b"\x05\x01"])) if archived else b""
+    return CachedState(parent, listing, 5, created, diff_id, draw(blobs()) if archived else (), times)
 
 
 @st.composite
