@@ -155,7 +155,30 @@ def _syntax_error(source: Source, message: str) -> Diagnostic:
         repeated = _repeated(source, at)
         if repeated is not None:
             return repeated
-    return Diagnostic("toml-syntax", f"this is not TOML: {message[:1].lower()}{message[1:]}", source.span(at))
+    shown = f"this is not TOML: {message[:1].lower()}{message[1:]}"
+    return Diagnostic("toml-syntax", shown, source.span(at), _syntax_hint(message, source.text, at))
+
+
+_HINTS = {
+    "Invalid value": "a text stands in quotes",
+    "Unclosed array": "a list that begins above has no `]`, or no comma between two elements",
+    "Unclosed inline": "a table that begins above has no `}`, or no comma between two keys",
+    "Unterminated string": "its closing quote is missing",
+    "Illegal character '\\n'": "its closing quote is missing; a text of several lines stands in three quotes",
+    'Expected "\'"': "its closing quote is missing",
+    "Unescaped '\\'": "write two backslashes, or put the text in single quotes",
+    "Expected '='": "write KEY = VALUE, below [target.NAME]",
+    "Expected newline": "one key a line; a text stands in quotes",
+}
+"""What to do about the errors of `tomllib`, by how they begin."""
+_OTHER_LANGUAGE = re.compile(r"(target|group|variable|function) +(\"[^\"]*\" *)?\{|(services|target|group)[ \t]*:")
+
+
+def _syntax_hint(message: str, text: str, at: int) -> str | None:
+    start = text.rfind("\n", 0, at) + 1
+    if _OTHER_LANGUAGE.match(text, start):
+        return "this looks like HCL or YAML: `bake import FILE` makes a bake.toml of docker-bake.hcl and compose.yaml"
+    return next((hint for beginning, hint in _HINTS.items() if message.startswith(beginning)), None)
 
 
 def _repeated(source: Source, before: int) -> Diagnostic | None:

@@ -27,6 +27,8 @@ class Field:
     help: str
     types: tuple[str, ...] = ()
     sensitive: bool = False
+    needed: bool = False
+    """Whether an entry of one of `types` cannot do without it."""
 
 
 @dataclass(frozen=True)
@@ -103,8 +105,14 @@ def _read_field(entry: Entry, table: Mapping[str, object], name: str, value: obj
 
 
 def _missing(entry: Entry, table: Mapping[str, object]) -> list[Refused]:
-    wanted = [*(["type"] if entry.types else []), *entry.required]
-    return [Refused(f"the entry has no `{name}`", code="missing-key") for name in wanted if name not in table]
+    wanted = {"type": ""} if entry.types else {}
+    wanted |= dict.fromkeys(entry.required, "")
+    wanted |= {f.name: f.help for f in entry.fields if f.needed and table.get("type") in f.types}
+    return [
+        Refused(f"the entry has no `{name}`{help and f': {help}'}", code="missing-key")
+        for name, help in wanted.items()
+        if name not in table
+    ]
 
 
 def _from_text(entry: Entry, text: str) -> dict[str, Any]:

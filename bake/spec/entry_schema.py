@@ -27,4 +27,11 @@ def entry_schema(entry: Entry) -> dict[str, Any]:
     wanted = [*(["type"] if entry.types and entry.default_type is None else []), *entry.required]
     if wanted:
         table["required"] = wanted
+    needed = [
+        {"if": {"properties": {"type": {"const": type_}}, "required": ["type"]}, "then": {"required": [field.name]}}
+        for field in entry.fields if field.needed
+        for type_ in field.types
+    ]  # fmt: skip
+    if needed:
+        table["allOf"] = needed
     return {"anyOf": [table, {"type": "string"}]}

@@ -127,9 +127,9 @@ CACHE_FROM = Entry(
     short=_short_cache,
     fields=(
         Field("type", choice("registry", "local", "gha", "s3", "azblob"), "where the cache is"),
-        Field("ref", REFERENCE, "its name in a registry", ("registry",)),
+        Field("ref", REFERENCE, "its name in a registry", ("registry",), needed=True),
         Field("registry.insecure", FLAG, "the registry speaks plain HTTP", ("registry",)),
-        Field("src", PATH, "its directory", ("local",)),
+        Field("src", PATH, "its directory", ("local",), needed=True),
         Field("digest", TEXT, "which manifest of the directory", ("local",)),
         Field("tag", TEXT, "which tag of the directory", ("local",)),
         *_cloud(),
@@ -140,9 +140,9 @@ CACHE_TO = Entry(
     short=_short_cache,
     fields=(
         Field("type", choice(*_CACHE_TYPES), "where the cache is written"),
-        Field("ref", REFERENCE, "its name in a registry", ("registry",)),
+        Field("ref", REFERENCE, "its name in a registry", ("registry",), needed=True),
         Field("registry.insecure", FLAG, "the registry speaks plain HTTP", ("registry",)),
-        Field("dest", PATH, "its directory", ("local",)),
+        Field("dest", PATH, "its directory", ("local",), needed=True),
         Field("tag", TEXT, "which tag of the directory", ("local",)),
         Field("mode", choice("min", "max"), "max: intermediate stages too", _TO),
         Field("image-manifest", FLAG, "an image manifest rather than an index", ("registry", "local")),

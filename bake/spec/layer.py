@@ -20,6 +20,8 @@ Written = Leaf | Mapping[str, Leaf] | tuple[Leaf, ...]
 """By the shape of the key: scalar, table, list."""
 Merged = Mapping[str, Written]
 """All keys of a target, in the order first written."""
+_SHORT = 100
+"""Characters of a value that a hint writes out as it should be."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -101,13 +103,21 @@ def read_written(key: Key, raw: Any, place: Place, report: Report) -> Written | 
 def read_list(key: Key, raw: Any, place: Place, report: Report, name: str) -> tuple[Leaf, ...]:
     """The elements of a list key that are right."""
     if not isinstance(raw, list):
-        hint = f"write {name} = [{key.example.partition('= [')[2] or '…]'}" if type(raw) in key.atom.types else None
+        hint = f"for example {key.example}" if key.example else None
+        if isinstance(raw, str) and str in key.atom.types and len(raw) <= _SHORT:
+            hint = f"write {name} = [{_written(raw)}]"
         message = f"`{name}` must be a list, each element {key.atom.says}, not {describe(raw)}"
         report.add(Diagnostic("wrong-type", message, place.span(), hint))
         return ()
     if key.most and len(raw) > key.most:
         message = f"`{name}` has {len(raw)} entries; more than {key.most} are not read"
         report.add(Diagnostic("matrix-too-large", message, place.early_key_span()))
+        return ()
+    if raw and all(isinstance(each, str) for each in raw) and str not in key.atom.types and list in key.atom.types:
+        message = f"`{name}` must be a list, each element {key.atom.says}, not a list of texts"
+        shown = _written(raw)
+        hint = f"write {name} = [{shown}]" if len(shown) <= _SHORT else f"for example {key.example}"
+        report.add(Diagnostic("wrong-type", message, place.span(), hint))
         return ()
     leaves = (
         read_leaf(element, key.atom, place / index, report, f"{name}[{index}]") for index, element in enumerate(raw)
@@ -182,3 +192,10 @@ def _unknown_key(name: str, place: Place, axes: frozenset[str], report: Report) 
     if name == "depends_on":
         hint = "write `after` for order alone, `contexts` to use the other's image"
     return Diagnostic("unknown-key", f"unknown key `{name}`", place.key_span(), hint)
+
+
+def _written(value: Any) -> str:
+    """A text or a list of texts as TOML has it."""
+    import json
+
+    return json.dumps(value, ensure_ascii=False)

@@ -125,7 +125,8 @@ def tag(value: object) -> str:
     try:
         reference = parse_reference(str(value))
     except ValueError as error:
-        raise Refused(str(error), code="bad-reference") from None
+        hint = "a value is put in by `${NAME}`" if "$" in str(value) else None
+        raise Refused(str(error), code="bad-reference", hint=hint) from None
     if reference.digest is not None:
         raise Refused(f"tag '{value}' holds a digest; a tag names what is to be built", code="bad-reference")
     return str(value)
@@ -136,7 +137,8 @@ def reference(value: object) -> str:
     try:
         parse_reference(str(value))
     except ValueError as error:
-        raise Refused(str(error), code="bad-reference") from None
+        hint = "a value is put in by `${NAME}`" if "$" in str(value) else None
+        raise Refused(str(error), code="bad-reference", hint=hint) from None
     return str(value)
 
 

@@ -122,6 +122,7 @@ def test_every_key_of_an_entry_is_read(target: Made) -> None:
         for type_ in entry.types or (None,):
             base = {"type": type_} if type_ else {}
             base |= dict.fromkeys(entry.required, "a")
+            base |= {each.name: "a" for each in entry.fields if each.needed and type_ in each.types}
             for each in entry.fields:
                 if each.name in base or (each.types and type_ not in each.types):
                     continue
