@@ -44,11 +44,16 @@ async def _ask(session: Session, candidate: Candidate) -> BuilderState:
         about = await builder.about()
         size, in_use = await builder.usage()
     except BakeError as error:
-        return replace(known, problem=str(error))
+        return replace(known, problem=_without(candidate.addr, str(error)))
     except (GRPCError, StreamTerminatedError, TimeoutError, OSError) as error:
-        return replace(known, problem=str(lost(candidate.addr, error)))
+        return replace(known, problem=_without(candidate.addr, str(lost(candidate.addr, error))))
     finally:
         builder.close()
     version = about.version or f"before 0.11 ({about.worker})"
     platforms = candidate.platforms or about.platforms
     return replace(known, version=version, platforms=platforms, cache_bytes=size, in_use=in_use)
+
+
+def _without(addr: str, problem: str) -> str:
+    """What is wrong, where the address stands beside it."""
+    return problem.replace(f" builder {addr}", "")

@@ -73,9 +73,12 @@ class Builder:
 
     async def about(self) -> About:
         """Version, worker, platforms. Raises HostError when it cannot be reached."""
-        found = await self.call(
-            CONTROL + "ListWorkers", MESSAGES.ListWorkersRequest(), MESSAGES.ListWorkersResponse, timeout=_ASK_S
-        )
+        try:
+            found = await self.call(
+                CONTROL + "ListWorkers", MESSAGES.ListWorkersRequest(), MESSAGES.ListWorkersResponse, timeout=_ASK_S
+            )
+        except Lost as error:
+            raise await self.channel.closed(error) from None
         first = found.workers[0] if found.workers else MESSAGES.Worker()
         platforms = ("/".join(p for p in (row.os, row.arch, row.variant) if p) for row in first.platforms)
         return About(await self._version(), first.id, dict(first.labels), tuple(dict.fromkeys(platforms)))

@@ -13,7 +13,7 @@ from grpclib.client import Channel
 from grpclib.config import Configuration
 from grpclib.encoding.base import StatusDetailsCodecBase
 
-from bake.engine.buildkit.dial import CONNECT_S, Dialer, unreachable
+from bake.engine.buildkit.dial import CONNECT_S, Dialer
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.errors import Diagnostic, HostError
 
@@ -48,6 +48,7 @@ class BuilderChannel(Channel):
     def __init__(self, dialer: Dialer) -> None:
         super().__init__(dialer.server_name or "buildkit", 0, config=configuration(), status_details_codec=Details())
         self._dialer = dialer
+        self._cause: BaseException | None = None
         self._scheme = "https" if dialer.address.tls else "http"
         self._authority = dialer.server_name or "buildkit"
 
@@ -69,7 +70,7 @@ class BuilderChannel(Channel):
             async with asyncio.timeout(CONNECT_S):
                 if not self._dialer.address.docker:
                     _, protocol = await loop.create_connection(
-                        self._protocol_factory, sock=opened, ssl=context, server_hostname=name
+                        self._watched, sock=opened, ssl=context, server_hostname=name
                     )
                     return protocol
                 _, upgrade = await loop.create_connection(
@@ -81,7 +82,25 @@ class BuilderChannel(Channel):
                 return await upgrade.upgraded
         except (OSError, TimeoutError) as error:
             opened.close()
-            raise unreachable(self._dialer.address, error) from None
+            raise await self.closed(error) from None
+
+    async def closed(self, error: BaseException) -> HostError:
+        """The error for a connection that has ended before a first answer."""
+        known = self._cause if self._cause is not None else error
+        cause = known if isinstance(known, OSError | TimeoutError) else None
+        return await asyncio.to_thread(self._dialer.closed, cause)
+
+    def _watched(self) -> Any:
+        """A protocol that notes what ends its connection, which grpclib does not tell: a refusal by TLS comes late."""
+        protocol: Any = self._protocol_factory()
+        plainly = protocol.connection_lost
+
+        def connection_lost(error: BaseException | None) -> None:
+            self._cause = error
+            plainly(error)
+
+        protocol.connection_lost = connection_lost
+        return protocol
 
 
 class Upgrade(asyncio.Protocol):

@@ -6,13 +6,20 @@ import shutil
 import socket
 import ssl
 import subprocess
-from collections.abc import Callable
+import tempfile
+from contextlib import suppress
+from typing import IO
 
 from bake.engine.buildkit.address import Address, Tls
+from bake.engine.buildkit.unreachable import unreachable
 from bake.errors import Diagnostic, HostError
 
 CONNECT_S = 10.0
 """Seconds that a builder may take to accept a connection."""
+_SSH_END_S = 2.0
+"""Seconds for an ssh whose connection has ended to say why."""
+_SAID = 4000
+"""Bytes of it that are read."""
 
 
 class Dialer:
@@ -21,6 +28,7 @@ class Dialer:
     def __init__(self, address: Address) -> None:
         self.address = address
         self._processes: list[subprocess.Popen[bytes]] = []
+        self._said: IO[bytes] | None = None
 
     def open(self) -> socket.socket:
         """A connected socket, still without TLS. Blocks; raises HostError."""
@@ -68,6 +76,19 @@ class Dialer:
             process.terminate()
             process.wait()
         self._processes.clear()
+        if self._said is not None:
+            self._said.close()
+            self._said = None
+
+    def closed(self, cause: BaseException | None) -> HostError:
+        """The error for a connection that the builder has ended before a first answer. Blocks for a moment."""
+        said = ""
+        if self._said is not None and self._processes:
+            with suppress(subprocess.TimeoutExpired):
+                self._processes[-1].wait(_SSH_END_S)
+            self._said.seek(0)
+            said = self._said.read(_SAID).decode(errors="replace").strip()
+        return unreachable(self.address, cause, said)
 
     def _unix(self) -> socket.socket:
         opened = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
@@ -79,11 +100,12 @@ class Dialer:
         return opened
 
     def _ssh(self) -> socket.socket:
+        command = ssh_command(self.address)
+        if self._said is None:
+            self._said = tempfile.TemporaryFile()  # noqa: SIM115 - `close` closes it
         ours, theirs = socket.socketpair()
         with theirs:
-            process = subprocess.Popen(
-                ssh_command(self.address), stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.PIPE
-            )
+            process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=self._said)
         self._processes.append(process)
         return ours
 
@@ -106,30 +128,3 @@ def _context(tls: Tls, protocol: str) -> ssl.SSLContext:
         context.load_cert_chain(tls.cert, tls.key)
     context.set_alpn_protocols([protocol])
     return context
-
-
-def unreachable(address: Address, error: BaseException) -> HostError:
-    """The error for a builder that cannot be connected to, with what to do about it."""
-    reason, hint = _why(address, error)
-    return HostError(Diagnostic("no-builder", f"cannot reach builder {address.text}: {reason}", hint=hint))
-
-
-def _why(address: Address, error: BaseException) -> tuple[str, str]:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return (
-            f"its certificate is not valid here: {error.verify_message}",
-            "check `ca` and `servername` of its address",
-        )
-    if isinstance(error, ssl.SSLError):
-        return f"no TLS connection: {error.reason or error}", "check `cert` and `key` of its address"
-    known: dict[type[BaseException], tuple[str, str]] = {
-        FileNotFoundError: (f"there is no socket {address.socket}", "start it, or name another with --builder"),
-        ConnectionRefusedError: ("nobody listens there", "start it, or name another with --builder"),
-        PermissionError: (f"no permission for {address.socket}", "be in the socket's group, or use a rootless one"),
-        TimeoutError: ("no answer", "is the host up, and the port open?"),
-    }
-    found = next((row for kind, row in known.items() if isinstance(error, kind)), None)
-    return found or (str(getattr(error, "strerror", None) or error), "check its address, and that it runs")
-
-
-Open = Callable[[], socket.socket]
