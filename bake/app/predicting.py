@@ -17,8 +17,9 @@ from bake.app.planning import make_plan, order_edges
 from bake.app.remote_cache import RemoteCaches
 from bake.app.session import Session
 from bake.events import StepReport
+from bake.oci.platform import parse_platform
 from bake.plan.outcome import Plan
-from bake.plan.step import StepId
+from bake.plan.step import ExecOp, StepId
 from bake.ports import Record
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive
@@ -68,11 +69,23 @@ async def foresee(options: Options, on_event: Emit) -> Foreseen:
             solution, keys = await drive.run(), drive.keys
         if solution.errors:
             raise solution.errors[0]
+        if not session.on_buildkit:
+            await _tell_foreign(planned.plan, solution.reports, session, on_event)
         slots = Slots(planned.plan, loaded.root, store.records)
         report = _told(session, planned.plan, solution.reports, slots, settings.after)
         cached = (step.id for step in report.steps if step.status == "cached" and StepId(step.id) in keys)
         records = {step: store.records.lookup(keys[StepId(step)]) for step in cached}
         return Foreseen(report, {step: record for step, record in records.items() if record is not None})
+
+
+async def _tell_foreign(plan: Plan, reports: Mapping[StepId, StepReport], session: Session, on_event: Emit) -> None:
+    platforms = {step.platform for step in plan.steps.values() if isinstance(step.op, ExecOp) and step.platform}
+    if all(parse_platform(platform).arch == session.platform.arch for platform in platforms):
+        return
+    from bake.app.foreign import foreign_findings
+
+    for warning in await foreign_findings(plan, reports, session.platform):
+        on_event(found(warning))
 
 
 def _told(session: Session, plan: Plan, reports: Mapping[StepId, StepReport], slots: Slots, after: Order) -> PlanReport:

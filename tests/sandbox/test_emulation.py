@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 
 import anyio
 import pytest
@@ -161,3 +162,28 @@ def test_the_error_names_step_and_platform(tmp_path: Path) -> None:
     assert (error.exit_code, found.code) == (4, "foreign-platform")
     assert found.span is not None and found.span.line == 3
     assert "linux/arm64" in found.message
+
+
+@NEEDS_ROOT
+@pytest.mark.skipif(HOST.arch == "arm64", reason="arm64 is not foreign here")
+def test_a_plan_warns_of_what_could_not_run(tmp_path: Path) -> None:
+    """By the build's own trial; a plan without such a step tries nothing, and none leaves anything."""
+    if is_registered():
+        pytest.skip("this host runs foreign programs")
+    from projects import Project
+
+    from bake.app.predicting import plan
+
+    made = Project(tmp_path)
+    made.write("bake.toml", SPEC)
+    (made.root / "program").write_bytes(program(MACHINES["arm64"], MAKES_A_DIRECTORY))
+    seen: list[Any] = []
+    anyio.run(plan, made.options(), seen.append)
+    (event,) = seen
+    found = event.diagnostic
+    assert (found.code, found.severity, found.line) == ("foreign-platform", "warning", 3)
+    assert "linux/arm64" in found.message and "qemu" in found.hint
+    made.write("bake.toml", SPEC.replace('RUN ["/program"]\n', ""))
+    seen.clear()
+    anyio.run(plan, made.options(), seen.append)
+    assert seen == []
