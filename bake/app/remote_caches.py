@@ -23,7 +23,8 @@ def caches_of(target: Target, warn: Callable[[Diagnostic], None]) -> Caches:
     for row in _registries(target, target.cache_from, "cache-from", warn):
         imports += [_entry(row, own=True), _entry(row, own=False)]
     for row in _registries(target, target.cache_to, "cache-to", warn):
-        exports.append(_entry(row, own=True) | {"mode": str(row.get("mode", "min"))})
+        ignored = str(row.get("ignore-error", True)).lower()
+        exports.append(_entry(row, own=True) | {"mode": str(row.get("mode", "min")), "ignore-error": ignored})
     return Caches(tuple(imports), tuple(exports))
 
 

@@ -20,6 +20,7 @@ from bake.engine.buildkit.collect import Keep, Taken, collect
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.llb import Output
 from bake.engine.buildkit.lower import Lowering
+from bake.engine.buildkit.offer import INLINE, offer
 from bake.engine.buildkit.services.filesend import FileSend
 from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.site import Site
@@ -83,10 +84,13 @@ class Build:
                 await self._solve(self._wish(test))
         if final is None:
             return ()
-        if not self._settings.fetch(self._image.target):
+        states: tuple[StateId, ...] | None = None
+        if self._settings.fetch(self._image.target):
+            states = await self._exported(final)
+        else:
             await self._solve(self._wish(final))
-            return None
-        return await self._exported(final)
+        await self._offer(final)
+        return states
 
     # Lowering
 
@@ -122,8 +126,6 @@ class Build:
         caches = self._settings.caches(self._image.target)
         if caches.exports and not self._site.writes_caches:
             caches = replace(caches, exports=())
-            message = f"the cache of '{self._image.target}' is not written: {self._site.address.text} is too old for it"
-            self._settings.tell(Diagnostic("cache-left-out", message, severity="warning"))
         return Wish(
             self._low.graph.definition(output), self._site.session, exporter, attrs or {}, entitlements, True, caches
         )
@@ -191,6 +193,20 @@ class Build:
         compression, level = self._settings.form(self._image.target)
         known = frozenset(self._images.base_diff_ids(self._image))
         return Keep(known, store.layers.scratch, store.blobs.adopt, compression, level)
+
+    async def _offer(self, final: Output) -> None:
+        """Writes the caches that the builder has not written while it built."""
+        if self._site.writes_caches:
+            return
+        for row in self._settings.caches(self._image.target).exports:
+
+            async def export(name: str) -> None:
+                wish = self._wish(final, "moby", {"name": name, "containerimage.config": _config(self._image, name)})
+                await self._solve(replace(wish, caches=replace(wish.caches, exports=(INLINE,))))
+
+            problem = await offer(self._site, row, export)
+            if problem is not None:
+                self._settings.tell(problem)
 
     async def _from_docker(self, final: Output) -> tuple[StateId, ...]:
         """Into the Docker Engine under a passing name, out of it by its API unless the store has the layers."""

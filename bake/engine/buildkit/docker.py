@@ -1,11 +1,12 @@
-"""The few calls of the Docker Engine's own API that its BuildKit needs beside it: fetch an image, drop its name."""
+"""The few calls of the Docker Engine's own API that its BuildKit needs beside it: fetch, push, drop."""
 
 from __future__ import annotations
 
+import base64
 import http.client
 import json
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from urllib.parse import quote, urlencode
 
@@ -42,11 +43,23 @@ class DockerApi:
         with self._request("DELETE", f"/images/{quote(name, safe='/:')}?noprune=false", (404,)) as answer:
             answer.read()
 
+    def push(self, repository: str, tag: str, user: str, secret: str) -> None:
+        """Pushes an image that the engine has; `user` "" with an identity token."""
+        login = {"username": user, "password": secret} if user else {"identitytoken": secret}
+        header = base64.urlsafe_b64encode(json.dumps(login).encode()).decode()
+        path = f"/images/{quote(repository, safe='/:')}/push?{urlencode({'tag': tag})}"
+        with self._request("POST", path, headers={"X-Registry-Auth": header}) as answer:
+            for line in answer:
+                if error := json.loads(line).get("error"):
+                    raise HostError(Diagnostic("builder-failed", f"the Docker Engine cannot push: {error}"))
+
     @contextmanager
-    def _request(self, method: str, path: str, fine: tuple[int, ...] = ()) -> Iterator[http.client.HTTPResponse]:
+    def _request(
+        self, method: str, path: str, fine: tuple[int, ...] = (), headers: Mapping[str, str] | None = None
+    ) -> Iterator[http.client.HTTPResponse]:
         connection = _Connection(self._dialer.open_secure())
         try:
-            connection.request(method, path)
+            connection.request(method, path, headers=dict(headers or {}))
             answer = connection.getresponse()
             if answer.status >= 300 and answer.status not in fine:
                 raise HostError(Diagnostic("builder-failed", f"the Docker Engine refused: {_said(answer)}"))

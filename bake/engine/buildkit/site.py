@@ -41,6 +41,7 @@ class Site:
         self._builder: Builder | None = None
         self._session: Session | None = None
         self._opening = anyio.Lock()
+        self.offering = anyio.Lock()
         self.known: Known | None = None
         self.was_open = False
 
@@ -80,8 +81,8 @@ class Site:
 
     @property
     def writes_caches(self) -> bool:
-        """Whether it can write its cache to a registry; those inside of old Docker Engines cannot."""
-        return self.known is not None and bool(self.known.version)
+        """Whether it can write its cache to a registry itself; that of a Docker Engine leaves it to the engine."""
+        return not self.address.docker
 
     @property
     def session(self) -> Session:
