@@ -16,7 +16,7 @@ import pytest
 from buildkit_daemon import Daemon
 from projects import reasons, statuses
 
-from bake.events import DiagnosticFound, StepLog
+from bake.events import DiagnosticFound, StepLog, StepProgress
 
 BASE = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 SPEC = """
@@ -123,6 +123,8 @@ def test_another_builder_takes_over(project: Any, own_daemon: Daemon, daemon: Da
     assert [t.status for t in result.report.targets.values()] == ["built"] * 4
     told = [e.diagnostic for e in project.events if isinstance(e, DiagnosticFound)]
     assert {d.code for d in told} == {"trying-again"} and all("on another builder" in d.message for d in told)
+    again = [e.text for e in project.events if isinstance(e, StepProgress)]
+    assert again and all("lost builder" in text and text.endswith("; it starts again") for text in again)
 
 
 def test_an_absent_builder_is_left_out(project: Any, daemon: Daemon) -> None:

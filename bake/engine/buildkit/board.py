@@ -34,6 +34,7 @@ class Board:
     steps: Mapping[StepId, Step]
     whys: Mapping[StepId, Why]
     owners: dict[StepId, str] = field(default_factory=dict)
+    started: set[StepId] = field(default_factory=set)
     ended: set[StepId] = field(default_factory=set)
     tallies: dict[str, Tally] = field(default_factory=dict)
 
@@ -45,6 +46,7 @@ class Board:
             step = self.steps[id]
             match update:
                 case Started():
+                    self.started.add(id)
                     self.journal.started(step, self.why(id), monotonic())
                 case Said(stream, line):
                     self.journal.say(step)(stream, line)
@@ -65,6 +67,12 @@ class Board:
         ran = status in ("run", "failed")
         started = monotonic() - seconds if seconds is not None and ran else None
         self.journal.ended(self.steps[id], status, self.why(id) if ran else None, started, code)
+
+    def interrupted(self, solve: str, why: str) -> None:
+        """A solve is lost with its builder: says of each step that was under way that it starts again."""
+        for id, owner in self.owners.items():
+            if owner == solve and id in self.started and id not in self.ended:
+                self.journal.say(self.steps[id])("progress", f"{why}; it starts again")
 
     def release(self, solve: str) -> None:
         """A solve is over: what it did not finish may be told of by another."""

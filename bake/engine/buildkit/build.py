@@ -24,7 +24,7 @@ from bake.engine.buildkit.offer import INLINE, offer
 from bake.engine.buildkit.services.filesend import FileSend
 from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.site import Site
-from bake.engine.buildkit.solve import Caches, Solve, Wish
+from bake.engine.buildkit.solve import BuilderLost, Caches, Solve, Wish
 from bake.engine.buildkit.status import Update
 from bake.engine.buildkit.timing import Deadlines
 from bake.errors import BakeError, Diagnostic, HostError, InputError, StepError, StepFailed
@@ -143,6 +143,8 @@ class Build:
                 step = solve.failed
                 if self._site.sync.problems:
                     raise _changed(self._site.sync.problems[0]) from None
+                if isinstance(error, BuilderLost):
+                    self._board.interrupted(ref, str(error))
                 if step is None:
                     raise
                 if tries >= self._tasks.retries(step):
