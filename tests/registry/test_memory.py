@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import sys
 from pathlib import Path
 
 import pytest
+from memory import measured
 from registry_server import RegistryServer
 
 MOST = 150  # MB
@@ -17,12 +17,10 @@ SIZE = 256 << 20
 
 def run(directory: Path, *arguments: str) -> float:
     """`bake …` in a process of its own; the most memory that was resident, in MB."""
-    argv = [sys.executable, "-m", "bake", *arguments, "--progress", "quiet"]
     variables = {"PATH": os.environ["PATH"], "HOME": str(directory), "BAKE_STORE": str(directory / "store")}
-    pid = os.posix_spawn(sys.executable, argv, variables)
-    _, status, usage = os.wait4(pid, 0)
-    assert os.waitstatus_to_exitcode(status) == 0
-    return usage.ru_maxrss / 1024
+    done = measured(directory, *arguments, "--progress", "quiet", limit=300, environment=variables)
+    assert done.code == 0, done.said
+    return done.peak / 1024
 
 
 @pytest.fixture
