@@ -57,6 +57,7 @@ class Subject:
         self._root = root
         self._environment = {"BAKE_STORE": str(store), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(root)}
         self._bases = [case.name for case in bases()]
+        self.said = ""
 
     def write_spec(self, cases: Iterable[Case]) -> None:
         """The bake.toml with one target for each case."""
@@ -72,11 +73,13 @@ class Subject:
         return Options(names=names, directory=str(self._root), environment=self._environment, keep_going=True)
 
     def build(self, *names: str) -> tuple[BakeError, ...]:
-        """What went wrong; nothing if all is well."""
+        """What went wrong, also kept in `said`; nothing if all is well."""
         try:
-            return anyio.run(build, self.options(*names), lambda _event: None).errors
+            errors = anyio.run(build, self.options(*names), lambda _event: None).errors
         except BakeError as error:
-            return (error,)
+            errors = (error,)
+        self.said = "\n".join(map(str, errors))
+        return errors
 
     def build_all(self, cases: Iterable[Case]) -> dict[str, str]:
         """Builds all cases in one run; what is said of those that cannot be planned, by name."""
