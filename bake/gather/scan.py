@@ -142,8 +142,19 @@ def _hash(path: str) -> str:
 
 
 def read_texts(paths: Iterable[str]) -> Mapping[str, str | None]:
-    """Absolute path → content, None where there is no such file. Raises InputError for what is no UTF-8 text."""
-    return {path: _read(path) for path in paths}
+    """Absolute path → content, None where there is no such file. Raises InputError for what is no UTF-8 text.
+
+    With a `/` at its end, a path asks for the names in a directory (`Facts.texts`).
+    """
+    return {path: _listed(path) if path.endswith("/") else _read(path) for path in paths}
+
+
+def _listed(path: str) -> str | None:
+    try:
+        rows = sorted((row.name, row.is_dir()) for row in os.scandir(path))
+    except OSError:
+        return "" if Path(path).is_dir() else None  # what may not be read is there all the same
+    return "\n".join(f"{name}/" if is_directory else name for name, is_directory in rows)
 
 
 def _read(path: str) -> str | None:

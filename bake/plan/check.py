@@ -70,11 +70,11 @@ def check_targets(
 
 
 def _once_a_place(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
-    """Each finding once; the missing Dockerfile of a whole matrix, or of what inherits its name, is one finding."""
-    missing: dict[Span | None, list[Diagnostic]] = {}
+    """Each finding once; what a whole matrix lacks, or all that inherit a name, is one finding."""
+    missing: dict[tuple[str, Span | None], list[Diagnostic]] = {}
     for each in dict.fromkeys(found):
-        if each.code == "no-dockerfile":
-            missing.setdefault(each.span, []).append(each)
+        if each.code in ("no-context", "no-dockerfile"):
+            missing.setdefault((each.code, each.span), []).append(each)
         else:
             yield each
     for first, *others in missing.values():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from posixpath import relpath
+from posixpath import dirname, relpath
 from typing import Protocol
 
 from bake.dockerfile.ignore import parse_patterns
-from bake.errors import Diagnostic, InputError
+from bake.errors import Diagnostic, InputError, nearest
 from bake.plan.bases import parse_context
 from bake.plan.facts import join
 from bake.plan.remote import Asking, RemoteContext, text
@@ -68,6 +68,22 @@ class LocalContext:
 
     def time(self) -> int | None:
         return None
+
+    def absent(self) -> Diagnostic | None:
+        """What to say where there is no such directory. Raises Open."""
+        if text(self._asking, f"{self.root}/") is not None:
+            return None
+        target, (parent, _, name) = self._target, self.root.rpartition("/")
+        names = (text(self._asking, f"{parent}/") or "").splitlines()
+        message = f"there is no directory {self.shown('')}"
+        if name in names:
+            message = f"the context {self.shown('')} is not a directory"
+        near = nearest(f"{name}/", [each for each in names if each.endswith("/")])
+        hint = "`context` is relative to the file that says it"
+        if near is not None:
+            hint = f"did you mean `{join(dirname(target.context), near)}`?"
+        span = target.span("context") or target.span("")
+        return Diagnostic("no-context", f"target '{target.name}': {message}", span, hint)
 
 
 def named_directory(asking: Asking, target: Target, path: str) -> StepId:

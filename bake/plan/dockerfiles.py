@@ -9,7 +9,7 @@ from bake.dockerfile.frontend import check_frontend
 from bake.dockerfile.instructions import Dockerfile
 from bake.dockerfile.parse import parse
 from bake.errors import Diagnostic, InputError, Source
-from bake.plan.contexts import MainContext
+from bake.plan.contexts import LocalContext, MainContext
 from bake.spec.target import Target
 
 _HEAD = 2000
@@ -29,11 +29,17 @@ def read_dockerfile(target: Target, context: MainContext, syntax: str | None) ->
         path = path[: -len("Dockerfile")] + "dockerfile"
         written = context.text(path)
     if written is None:
-        message = f"target '{target.name}': there is no {context.shown(target.dockerfile)}"
-        hint = "set `dockerfile`, `context` or `dockerfile-inline`"
-        span = target.span("dockerfile") or target.span("")
-        raise InputError(Diagnostic("no-dockerfile", message, span, hint))
+        raise InputError(_missing(target, context))
     return _checked(context.shown(path), written, syntax, target)
+
+
+def _missing(target: Target, context: MainContext) -> Diagnostic:
+    absent = context.absent() if isinstance(context, LocalContext) else None
+    if absent is not None:
+        return absent
+    message = f"target '{target.name}': there is no {context.shown(target.dockerfile)}"
+    hint = "set `dockerfile`, `context` or `dockerfile-inline`"
+    return Diagnostic("no-dockerfile", message, target.span("dockerfile") or target.span(""), hint)
 
 
 def _checked(name: str, text: str, syntax: str | None, target: Target) -> Dockerfile:

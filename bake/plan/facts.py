@@ -68,7 +68,8 @@ class GitFact:
 class Facts:
     """All answers so far.
 
-    `texts`: absolute path, or digest of an archive in the store + `!/` + path → content, None where there is none.
+    `texts`: absolute path, or digest of an archive in the store + `!/` + path → content, None where there is none; the
+    path of a directory, with a `/` at its end → the names in it, a line each, those of directories with a `/` as well.
     """
 
     texts: Mapping[str, str | None] = field(default_factory=dict)

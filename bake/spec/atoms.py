@@ -78,7 +78,12 @@ LIMIT = Atom(
 )  # fmt: skip
 DURATION = Atom(
     "duration", 'a duration such as "10m", or seconds', (str, *_NUMBERS), values.duration,
-    {"anyOf": [{"type": "number", "minimum": 0}, {"type": "string", "pattern": r"^(\d+(\.\d+)?(ms|s|m|h|d)?)+$|\$\{"}]},
+    {
+        "anyOf": [
+            {"type": "number", "minimum": 0},
+            {"type": "string", "pattern": r"^(\d+(\.\d+)?|(\d+(\.\d+)?(ms|s|m|h|d))+)$|\$\{"},
+        ]
+    },
 )  # fmt: skip
 TAG = _text("reference", "an image reference", values.tag, drops_empty=True)
 REFERENCE = _text("reference", "an image reference", values.reference)

@@ -66,3 +66,8 @@ class SpecFile:
     targets: Mapping[str, Layer] = field(default_factory=dict)
     profiles: Mapping[str, Profile] = field(default_factory=dict)
     findings: tuple[Diagnostic, ...] = ()
+
+    @property
+    def is_parsed(self) -> bool:
+        """False for a text that is no TOML, or none that is read: nothing of it is known."""
+        return bool(self.document.data) or not self.findings

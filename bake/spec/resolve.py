@@ -29,6 +29,9 @@ _OF_VALUES = frozenset(
 )  # fmt: skip
 """Errors that depend on the run: they count when something that is built meets them."""
 
+_OF_NAMES = frozenset({"undefined-variable", "unknown-profile", "unknown-target"})
+"""Errors that say nothing while a file could not be parsed: it may well declare the name."""
+
 
 class Resolved:
     """The answer to one request. `targets`: the requested ones and all that they reach, in declaration order.
@@ -200,7 +203,7 @@ class Resolved:
 def resolve(spec: Spec, request: Request | None = None) -> Resolved:
     """The targets that the request stands for. Raises InputError with every error of the spec and what it reaches."""
     resolved = Resolved(spec, request or Request())
-    resolved.report.raise_errors()
+    Report(_news(resolved, resolved.report.sorted())).raise_errors()
     return resolved
 
 
@@ -215,7 +218,12 @@ def check(spec: Spec, request: Request | None = None) -> tuple[Diagnostic, ...]:
     for member in spec.members:
         for name in member.file.variables:
             report.extend(_errors(resolved.names.value_of, member, name))
-    return tuple(report.sorted())
+    return tuple(_news(resolved, report.sorted()))
+
+
+def _news(resolved: Resolved, found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    whole = all(member.file.is_parsed for member in resolved.spec.members)
+    return [each for each in found if whole or each.code not in _OF_NAMES]
 
 
 def _errors(action: Callable[..., object], *arguments: object) -> tuple[Diagnostic, ...]:
