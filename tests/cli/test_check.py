@@ -96,7 +96,7 @@ COPY --from=nope$x / /
             [
                 "bake.toml:4 unknown-key",
                 "bake.toml:5 unused-arg",
-                "bake.toml:8 no-dockerfile",
+                "bake.toml:9 no-context",
                 "bad/Dockerfile:2 unknown-instruction",
                 "bad/Dockerfile:3 missing-argument",
                 "inline:dockerfile-inline:2 from-variable",
