@@ -80,6 +80,7 @@ class Server:
         self._finding = asyncio.Lock()
         self._sandbox: Sandbox | None = None
         self._tasks: dict[int, asyncio.Task[None]] = {}
+        self._ending: dict[int, asyncio.Task[None]] = {}
         self._decode = msgspec.msgpack.Decoder(ToHelper)
 
     async def serve(self) -> None:
@@ -114,10 +115,18 @@ class Server:
             if reply.failure is not None and reply.failure.code == "engine-defect":
                 traceback.print_exc(file=sys.stderr)
         finally:
+            # A task of its own, which nobody cancels: whoever cancels a step that has just ended waits for its reply.
+            del self._tasks[call.id]
+            self._ending[call.id] = asyncio.create_task(self._end(call, reply))
+
+    async def _end(self, call: Call, reply: Reply) -> None:
+        """Tidies up, then replies."""
+        try:
             scratch = getattr(call.request, "scratch", None)
             if scratch is not None and (reply.answer is None or isinstance(call.request, Interact)):
                 await asyncio.to_thread(remove_inside, scratch)
-            del self._tasks[call.id]
+        finally:
+            del self._ending[call.id]
             self._send(reply)
 
     def _send(self, message: FromHelper) -> None:
