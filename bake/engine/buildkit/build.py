@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import Any
@@ -17,6 +16,7 @@ from anyio import to_thread
 
 from bake.engine.buildkit.board import Board
 from bake.engine.buildkit.collect import Keep, Taken, collect
+from bake.engine.buildkit.docker import DockerApi
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.llb import Output
 from bake.engine.buildkit.lower import Lowering
@@ -228,7 +228,16 @@ class Build:
             return await to_thread.run_sync(fetch, abandon_on_cancel=True)
         finally:
             with anyio.move_on_after(5, shield=True):
-                await to_thread.run_sync(partial(api.drop, name))
+                await self._drop(api, name)
+
+    async def _drop(self, api: DockerApi, name: str) -> None:
+        """What cannot be tidied up is no reason to lose what was built."""
+        try:
+            await to_thread.run_sync(api.drop, name)
+        except HostError as error:
+            message = f"the image {name} stays in the Docker Engine: {error}"
+            hint = "remove it with docker rmi if it is still there"
+            self._settings.tell(Diagnostic("builder-failed", message, hint=hint, severity="warning"))
 
     async def _from_stream(self, final: Output) -> tuple[StateId, ...]:
         """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""

@@ -39,9 +39,14 @@ class DockerApi:
             return tuple(json.loads(answer.read())["RootFS"].get("Layers") or ())
 
     def drop(self, name: str) -> None:
-        """Takes a name away, and the image with its last one. One that is not there is fine."""
-        with self._request("DELETE", f"/images/{quote(name, safe='/:')}?noprune=false", (404,)) as answer:
-            answer.read()
+        """Takes a name away, and the image with its last one. One that is not there is fine.
+
+        So is one that goes while it is taken away: engines that do much at once say `unrecognized image ID` then.
+        """
+        with self._request("DELETE", f"/images/{quote(name, safe='/:')}?noprune=false", (404, 500)) as answer:
+            said = _said(answer) if answer.status == 500 else ""
+        if said and "unrecognized image ID" not in said:
+            raise _refused(said)
 
     def push(self, repository: str, tag: str, user: str, secret: str) -> None:
         """Pushes an image that the engine has; `user` "" with an identity token."""
@@ -62,13 +67,17 @@ class DockerApi:
             connection.request(method, path, headers=dict(headers or {}))
             answer = connection.getresponse()
             if answer.status >= 300 and answer.status not in fine:
-                raise HostError(Diagnostic("builder-failed", f"the Docker Engine refused: {_said(answer)}"))
+                raise _refused(_said(answer))
             yield answer
         except (OSError, http.client.HTTPException) as error:
             message = f"lost the Docker Engine at {self._dialer.address.text}: {error}"
             raise HostError(Diagnostic("builder-lost", message, hint="build again")) from None
         finally:
             connection.close()
+
+
+def _refused(said: str) -> HostError:
+    return HostError(Diagnostic("builder-failed", f"the Docker Engine refused: {said}"))
 
 
 def _said(answer: http.client.HTTPResponse) -> str:
