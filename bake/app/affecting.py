@@ -173,7 +173,7 @@ async def _compiled(session: Session, loaded: Loaded, warn: Warn) -> tuple[Plan,
         if not needs.texts and not needs.images:
             if isinstance(result, Plan):
                 break
-            asked = Needs(urls=needs.urls, gits=needs.gits)  # contexts that hold the Dockerfile
+            asked = Needs(urls=needs.urls, gits=needs.gits, askers=needs.askers)  # contexts that hold the Dockerfile
         images = {query: await _image(session, query, warn, pins.image(query)) for query in needs.images}
         facts = await answers.answer(asked, replace(facts, images={**facts.images, **images}))
     return result, {target.name: _texts(session, loaded, target, facts) for target in targets}, facts

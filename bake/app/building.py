@@ -90,7 +90,7 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
         for warning in refuse_keys(loaded.targets.values()):
             emit(found(warning))
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
-        run = _Run(session, loaded, planned, emit)
+        run = _Run(session, loaded, planned, emit, Secrets(session.environment))
         try:
             await run.go()
         finally:
@@ -121,6 +121,7 @@ class _Run:
     loaded: Loaded
     planned: Planned
     emit: Emit
+    secrets: Secrets
     errors: list[BakeError] = field(default_factory=list)
     cancelled: bool = True
     worked: bool = False
@@ -176,6 +177,7 @@ class _Run:
         finally:
             with anyio.CancelScope(shield=True):
                 await engine.close()
+            self.secrets.close()
             self._finish_targets(solution, delivery)
 
     def _delivery(self) -> Delivery:
@@ -184,14 +186,13 @@ class _Run:
     def _make_walk(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs, store: Store) -> Walk:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
         session.fetcher.emit = self.emit
-        secrets = Secrets(session.environment)
 
         def blob(digest: str) -> Path:
             path = store.blobs.path(digest)
             assert path is not None, "gather has downloaded it"
             return path
 
-        tasks = Tasks(plan, facts, blob, secrets.secret, secrets.ssh)
+        tasks = Tasks(plan, facts, blob, self.secrets.secret, self.secrets.ssh)
         settings = Settings(
             self.loaded.root, session.jobs, session.options.keep_going, order_edges(plan),
             memory=session.memory, cpus=os.cpu_count() or 0,

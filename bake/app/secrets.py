@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from bake.app.ssh_keys import KeyAgents
 from bake.errors import Diagnostic, InputError
 from bake.spec.target import Table, Target
 
@@ -14,6 +15,7 @@ class Secrets:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
+        self._agents = KeyAgents()
 
     def secret(self, target: Target, id: str) -> bytes | None:
         """The value of `target`'s secret `id`; None where it declares none or an optional one has no source.
@@ -26,13 +28,23 @@ class Secrets:
         return None
 
     def ssh(self, target: Target, id: str) -> bytes | None:
-        """The agent socket's path for `id`."""
-        for row in target.ssh:
+        """The agent socket's path for `id`; None where there is no such entry or no agent.
+
+        An agent of our own holds the keys of an entry that names files. Raises InputError for what is no key.
+        """
+        for number, row in enumerate(target.ssh):
             if row.get("id", "default") == id:
-                paths = row.get("paths")
-                first = paths[0] if isinstance(paths, list | tuple) and paths else None
-                return str(first or self._environment.get("SSH_AUTH_SOCK", "")).encode() or None
+                given = row.get("paths")
+                named = given if isinstance(given, list | tuple) else ()
+                paths = [str(Path(target.root, Path(str(path)).expanduser())) for path in named]
+                if paths:
+                    return self._agents.socket(paths, target.span(f"ssh[{number}]")).encode()
+                return self._environment.get("SSH_AUTH_SOCK", "").encode() or None
         return None
+
+    def close(self) -> None:
+        """Ends the agents."""
+        self._agents.close()
 
     def _value(self, target: Target, number: int, id: str, row: Table) -> bytes | None:
         source, variable = str(row.get("src") or row.get("source") or ""), str(row.get("env") or "")

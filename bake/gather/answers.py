@@ -8,6 +8,7 @@ from functools import partial
 
 from bake.errors import Diagnostic
 from bake.gather.archives import member_text, whole_text
+from bake.gather.git_program import NO_LOGIN, Login
 from bake.gather.images import ImageSource, image_fact
 from bake.gather.pins import Pins
 from bake.gather.scan import read_texts, scan
@@ -29,11 +30,14 @@ class Answers:
         images: Callable[[], ImageSource],
         warn: Callable[[Diagnostic], None],
         pins: Pins | None = None,
+        login: Callable[[GitOp, Iterable[str]], Login] = lambda _op, _targets: NO_LOGIN,
     ) -> None:
+        """`login`: what opens a repository, for the names of the targets that read it."""
         self._store = store
         self._images = images
         self._warn = warn
         self._pins = pins or Pins()
+        self._login = login
 
     async def answer(self, needs: Needs, facts: Facts) -> Facts:
         """`facts` with every open question answered. Raises InputError or RemoteError."""
@@ -87,7 +91,8 @@ class Answers:
             urls[op] = await to_thread.run_sync(ask, abandon_on_cancel=True)
 
         async def git(op: GitOp, pull: bool) -> None:
-            ask = partial(git_fact, op, self._store, self._warn, self._pins.git(op), pull)
+            login = self._login(op, needs.askers.get(op, ()))
+            ask = partial(git_fact, op, self._store, self._warn, self._pins.git(op), pull, login)
             gits[op] = await to_thread.run_sync(ask, abandon_on_cancel=True)
 
         try:

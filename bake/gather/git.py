@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from bake.errors import Diagnostic, RemoteError, StepError
-from bake.gather.git_program import GitFailed, GitProgram
+from bake.gather.git_program import NO_LOGIN, GitFailed, GitProgram, Login
 from bake.gather.git_tree import drop_git_files, settle, tree_of
 from bake.plan.facts import GitFact
 from bake.plan.git_url import is_commit
@@ -39,13 +39,15 @@ class _Checkout(msgspec.Struct, frozen=True):
     time: int
 
 
-def git_fact(op: GitOp, store: Store, warn: Warn, pinned: str = "", pull: bool = False) -> GitFact:
+def git_fact(
+    op: GitOp, store: Store, warn: Warn, pinned: str = "", pull: bool = False, login: Login = NO_LOGIN
+) -> GitFact:
     """The tree that `op` means now; it is in the store then. Blocks.
 
     `pinned`: the commit that bake.lock has for it. Raises RemoteError when it can neither be fetched nor is known,
     StepError when it is not what was asked for.
     """
-    commit, ref = (pinned, op.ref) if pinned else _resolved(op, store, warn, pull)
+    commit, ref = (pinned, op.ref) if pinned else _resolved(op, store, warn, pull, login)
     if op.checksum and not commit.startswith(op.checksum):
         message = f"{shown(op.url)}: expected checksum to match {op.checksum}, got {commit}"
         raise StepError(Diagnostic("digest-mismatch", message, hint="the ref moved, or the checksum names another one"))
@@ -54,7 +56,7 @@ def git_fact(op: GitOp, store: Store, warn: Warn, pinned: str = "", pull: bool =
         row = store.files.fact("checkout", place.name)
         known = msgspec.msgpack.decode(row, type=_Checkout) if row else None
         if known is None or not _is_whole(place, known, store):
-            known = _fetch(op, commit, ref, place, store)
+            known = _fetch(op, commit, ref, place, store, login)
             store.files.remember_fact("checkout", place.name, msgspec.msgpack.encode(known))
         os.utime(place)
     store.files.remember_fact(USED, f"{op.url}\n{op.ref}", place.name.encode())
@@ -71,13 +73,13 @@ def shown(url: str) -> str:
 # Which commit
 
 
-def _resolved(op: GitOp, store: Store, warn: Warn, pull: bool) -> tuple[str, str]:
+def _resolved(op: GitOp, store: Store, warn: Warn, pull: bool, login: Login) -> tuple[str, str]:
     """(commit, the full name of the ref that leads to it, "" where a commit was named)."""
     if is_commit(op.ref):
         return op.ref, ""
     name = f"{op.url}\n{op.ref}"
     try:
-        found = _asked(op)
+        found = _asked(op, login)
     except GitFailed as error:
         last = store.files.fact("git", name)
         if last is None or pull:
@@ -90,10 +92,11 @@ def _resolved(op: GitOp, store: Store, warn: Warn, pull: bool) -> tuple[str, str
     return found
 
 
-def _asked(op: GitOp) -> tuple[str, str]:
+def _asked(op: GitOp, login: Login) -> tuple[str, str]:
     """Raises GitFailed when nobody answers, StepError when there is no such ref."""
     ref = op.ref or "HEAD"
-    lines = GitProgram().run("ls-remote", "--", op.url, ref, f"{ref}^{{}}").decode("utf-8", "replace").splitlines()
+    said = GitProgram(login=login).run("ls-remote", "--", op.url, ref, f"{ref}^{{}}")
+    lines = said.decode("utf-8", "replace").splitlines()
     commits = {name: commit for commit, _, name in (line.partition("\t") for line in lines)}
     for name in ("HEAD",) if ref == "HEAD" else (ref, f"refs/{ref}", f"refs/heads/{ref}", f"refs/tags/{ref}"):
         if name in commits:
@@ -103,7 +106,7 @@ def _asked(op: GitOp) -> tuple[str, str]:
 
 
 def _refused(op: GitOp, error: GitFailed) -> RemoteError:
-    hint = "check the URL and the network; credentials come from ~/.netrc or the ssh agent"
+    hint = "check the URL and the network; logins: a secret GIT_AUTH_TOKEN.HOST, ~/.netrc, the ssh agent"
     return RemoteError(Diagnostic("unreachable", f"{shown(op.url)}: {error}", hint=hint))
 
 
@@ -135,11 +138,11 @@ def _is_whole(place: Path, known: _Checkout, store: Store) -> bool:
     return digest_of(tree_of(str(place / "tree"), store.files).items()) == known.content
 
 
-def _fetch(op: GitOp, commit: str, ref: str, place: Path, store: Store) -> _Checkout:
+def _fetch(op: GitOp, commit: str, ref: str, place: Path, store: Store, login: Login) -> _Checkout:
     scratch = store.layers.scratch()
     tree = scratch / "tree"
     tree.mkdir()
-    git = GitProgram(tree)
+    git = GitProgram(tree, login)
     try:
         git.run("init", "--quiet", "--template=", "--initial-branch=main")
         git.run("remote", "add", "origin", op.url)

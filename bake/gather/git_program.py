@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 _PROTOCOLS = "git:http:https:ssh"
@@ -29,6 +30,18 @@ _SETTINGS = {
 _LONGEST = 3600
 
 
+@dataclass(frozen=True)
+class Login:
+    """What a server wants: an HTTP header for URLs below `scope`, an ssh agent's socket. "" is none."""
+
+    header: str = ""
+    scope: str = ""
+    agent: str = ""
+
+
+NO_LOGIN = Login()
+
+
 class GitFailed(Exception):
     """git said no; the text is its own last line."""
 
@@ -36,9 +49,9 @@ class GitFailed(Exception):
 class GitProgram:
     """git in the repository at `directory`, or in none."""
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, directory: Path | None = None, login: Login = NO_LOGIN) -> None:
         self._directory = directory
-        self._environment = _environment()
+        self._environment = _environment() | _shown_to_git(login)
 
     def run(self, *words: str) -> bytes:
         """What it prints. Raises GitFailed."""
@@ -86,6 +99,18 @@ def _environment() -> dict[str, str]:
         "GIT_CEILING_DIRECTORIES": "/",
         "LC_ALL": "C",
     }
+
+
+def _shown_to_git(login: Login) -> dict[str, str]:
+    """By the environment: everybody on this host may read the words of a command."""
+    found = {"SSH_AUTH_SOCK": login.agent} if login.agent else {}
+    if login.header:
+        found |= {
+            "GIT_CONFIG_COUNT": "1",
+            "GIT_CONFIG_KEY_0": f"http.{login.scope}.extraHeader",
+            "GIT_CONFIG_VALUE_0": login.header,
+        }
+    return found
 
 
 def _reason(stderr: bytes) -> str:

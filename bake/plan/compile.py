@@ -87,6 +87,11 @@ class Compiler:
         self.recipes.append(recipe)
         return result
 
+    @property
+    def asker(self) -> str:
+        """The target that is being lowered."""
+        return self._open[-1]
+
     def sibling(self, user: Target, name: str, platform: Platform) -> Lowered:
         """The image of another target, as a base."""
         self.edges.setdefault(user.name, {})[name] = None

@@ -83,7 +83,8 @@ class Facts:
 class Needs:
     """Open questions, in the order met. `trees` says which of a context's files are read, so only those are hashed.
 
-    `urls` and `gits` say whether what is known from before must not serve (`--pull`).
+    `urls` and `gits` say whether what is known from before must not serve (`--pull`); `askers` which targets need a
+    repository, for their secrets may open it.
     """
 
     texts: dict[str, None] = field(default_factory=dict)
@@ -91,6 +92,7 @@ class Needs:
     trees: dict[LocalOp, dict[CopyAction, None]] = field(default_factory=dict)
     urls: dict[HttpOp, bool] = field(default_factory=dict)
     gits: dict[GitOp, bool] = field(default_factory=dict)
+    askers: dict[GitOp, dict[str, None]] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
         return any((self.texts, self.images, self.trees, self.urls, self.gits))

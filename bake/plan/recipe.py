@@ -22,7 +22,7 @@ from bake.plan.layouts import parse_layout
 from bake.plan.lower import lower
 from bake.plan.lower.stage import Lowered, StageBuilder
 from bake.plan.outcome import HistoryLine, LayerRef
-from bake.plan.remote import FILE, Open, RemoteContext, git_of
+from bake.plan.remote import FILE, Open, RemoteContext, ask_git, git_of
 from bake.plan.stages import find_target, reachable, source_stage, stage_named
 from bake.plan.step import Ambient, CopyAction, CopyOp, GitOp, HttpOp, LocalOp, ScratchOp, StepId
 from bake.spec.target import Target
@@ -233,7 +233,7 @@ class Recipe:
             case HttpOp() as op if op not in self.compiler.facts.urls:
                 self.compiler.needs.urls[op] = self.compiler.needs.urls.get(op, False) or self.pull
             case GitOp() as op if op not in self.compiler.facts.gits:
-                self.compiler.needs.gits[op] = self.compiler.needs.gits.get(op, False) or self.pull
+                ask_git(self.compiler, op, self.pull)
 
     # Global ARGs (dockerfile.md §5)
 

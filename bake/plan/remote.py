@@ -29,6 +29,10 @@ class Asking(Protocol):
     facts: Facts
     needs: Needs
 
+    @property
+    def asker(self) -> str:
+        """The target that is being lowered."""
+
 
 def git_of(spec: ContextSpec, span: Span | None, keep: bool = False) -> GitOp:
     """What a git context checks out. Raises InputError."""
@@ -42,9 +46,15 @@ def git_fact(asking: Asking, op: GitOp, pull: bool) -> GitFact:
     """Raises Open while it is not known."""
     fact = asking.facts.gits.get(op)
     if fact is None:
-        asking.needs.gits[op] = asking.needs.gits.get(op, False) or pull
+        ask_git(asking, op, pull)
         raise Open
     return fact
+
+
+def ask_git(asking: Asking, op: GitOp, pull: bool) -> None:
+    """Puts the question."""
+    asking.needs.gits[op] = asking.needs.gits.get(op, False) or pull
+    asking.needs.askers.setdefault(op, {})[asking.asker] = None
 
 
 def url_fact(asking: Asking, op: HttpOp, pull: bool) -> UrlFact:

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from typing import Literal, NewType
 
 import msgspec
+from msgspec.structs import replace
 
 StateId = NewType("StateId", str)
 """Content id of a file-system state: hex digest of its parent's id and the canonical listing of its top layer."""
@@ -35,8 +36,9 @@ class Stamp(msgspec.Struct, frozen=True, array_like=True):
 class Entry(msgspec.Struct, frozen=True, array_like=True):
     """One path. `mode` holds permission bits and suid, sgid, sticky; `digest` is sha256 hex of a regular file's bytes.
 
-    `link` is a symbolic link's text, or for a file the path of an earlier entry that it is a hard link to. `opaque`
-    directories hide what lower layers hold below them. `stamp` is only there for files of this host.
+    `link` is a symbolic link's text, or for a file the path of an earlier entry that it is a hard link to; `hard` is
+    that path for what is neither file nor directory. `opaque` directories hide what lower layers hold below them.
+    `stamp` is only there for files of this host.
     """
 
     kind: Kind
@@ -53,12 +55,22 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     stamp: Stamp | None = None
     timed: bool = False
     """Whether `mtime` was given, by an archive or by a step; only then it counts for what a layer is."""
+    hard: str = ""
+
+    @property
+    def first(self) -> str:
+        """The path of the entry that this is a hard link to, "" if it is none."""
+        return self.link if self.kind == "f" else self.hard
+
+    def linked(self, first: str) -> Entry:
+        """The same as a hard link to the path `first`; "" makes it an entry of its own."""
+        return replace(self, link=first) if self.kind == "f" else replace(self, hard=first)
 
     def identity(self) -> tuple[object, ...]:
         """What counts for content, and so for who copies it: everything but times and stamps."""
         return (
             self.kind, self.mode, self.uid, self.gid, self.size if self.kind == "f" else 0, self.digest, self.link,
-            self.device, self.xattrs, self.opaque,
+            self.device, self.xattrs, self.opaque, *((self.hard,) if self.hard else ()),
         )  # fmt: skip
 
     def layer_identity(self) -> tuple[object, ...]:

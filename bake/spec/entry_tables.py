@@ -179,7 +179,7 @@ SSH = Entry(
     short=_short_ssh,
     fields=(
         Field("id", NAME, "the name that a RUN --mount=type=ssh uses; `default` is the one without a name"),
-        Field("paths", list_of(PATH), "keys or an agent's socket; none: the agent of the environment"),
+        Field("paths", list_of(PATH), "private keys, or an agent's socket; none: the agent of the environment"),
     ),
 )
 ATTEST = Entry(

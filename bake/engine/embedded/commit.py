@@ -87,9 +87,8 @@ class _Reading:
         if kind == "d":
             self._directory(path, entry)
             return True
-        if kind == "f":
-            entry = self._file(path, entry, directory, name, info)
-        if entry.link and kind == "f":
+        entry = self._file(path, entry, directory, name, info) if kind == "f" else self._other(path, entry, info)
+        if entry.first:
             self.found[path] = entry
         elif self._unchanged(path, entry):
             self._unlink(path, directory, name)
@@ -127,6 +126,14 @@ class _Reading:
             self.inodes[inode] = path
             self.linked.add(path)
         return replace(entry, digest=digest)
+
+    def _other(self, path: str, entry: Entry, info: os.stat_result) -> Entry:
+        """Links and nodes may have several names as well."""
+        if info.st_nlink < 2:
+            return entry
+        first = self.inodes.setdefault((info.st_dev, info.st_ino), path)
+        self.linked.add(first)
+        return entry.linked("" if first == path else first)
 
     def _unchanged(self, path: str, entry: Entry) -> bool:
         """Whether a file was only copied up: equal in everything, its time too. Hard links always count as changed."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from time import time_ns
 from types import TracebackType
 
@@ -131,16 +132,16 @@ class Draft:
         try:
             os.mknod(name, FILE_TYPES[entry.kind] | 0o600, entry.device, dir_fd=directory)
         except PermissionError:
-            self._entries[path] = entry
+            self._entries[path] = entry.linked("")
             return
         self._settle(path, entry, directory, name)
 
     def link(self, path: str, to: str) -> None:
-        """A hard link to the file `to`, which is copied into this layer if it is not there yet."""
+        """A hard link to `to`, no directory, which is copied into this layer if it is not there yet."""
         if to not in self._entries:
             self._copy_up(to)
         entry = self._entries[to]
-        target = entry.link if entry.kind == "f" and entry.link else to
+        target = entry.first or to
         if path == target:
             return
         self._vacate(path)
@@ -151,10 +152,11 @@ class Draft:
         held = os.dup(directory)
         try:
             directory, new = self._cursor.parent(path)
-            os.link(name, new, src_dir_fd=held, dst_dir_fd=directory, follow_symlinks=False)
+            with suppress(*_not_made(entry)):
+                os.link(name, new, src_dir_fd=held, dst_dir_fd=directory, follow_symlinks=False)
         finally:
             os.close(held)
-        self._entries[path] = replace(self._entries[target], link=target) if entry.kind == "f" else entry
+        self._entries[path] = self._entries[target].linked(target)
 
     def amend(self, path: str, entry: Entry) -> None:
         """Gives the regular file at `path`, all its names alike, the attributes of `entry` (of a hard link's own)."""
@@ -207,7 +209,7 @@ class Draft:
 
     def _settle(self, path: str, entry: Entry, directory: int, name: str) -> Entry:
         attributes.apply(directory, name, entry, self.may)
-        entry = replace(entry, stamp=None, link=entry.link if entry.kind == "l" else "", opaque=False)
+        entry = replace(entry, stamp=None, link=entry.link if entry.kind == "l" else "", opaque=False, hard="")
         self._entries[path] = entry
         return entry
 
@@ -272,10 +274,10 @@ class Draft:
     def _reroute(self, path: str) -> None:
         """Hard links to a file that goes away become links to one of the others."""
         self._leaders.discard(path)
-        others = [p for p, e in self._entries.items() if e.kind == "f" and e.link == path]
+        others = [p for p, e in self._entries.items() if e.first == path]
         self._leaders.update(others[:1])
         for at, other in enumerate(others):
-            self._entries[other] = replace(self._entries[other], link="" if at == 0 else others[0])
+            self._entries[other] = self._entries[other].linked("" if at == 0 else others[0])
 
     # Ending
 
@@ -309,13 +311,18 @@ class Draft:
         self.close()
 
 
+def _not_made(entry: Entry) -> tuple[type[OSError], ...]:
+    """What to expect of a device: where the host forbids them there is none to link to."""
+    return (FileNotFoundError,) if entry.kind in "cb" else ()
+
+
 def first_links(entries: dict[str, Entry]) -> dict[str, Entry]:
     """The same entries in the same order, where of each group of hard links the first is the file."""
     first: dict[str, str] = {}
     found: dict[str, Entry] = {}
     for path, entry in entries.items():
-        if entry.kind == "f":
-            leader = first.setdefault(entry.link or path, path)
-            entry = replace(entry, link="" if leader == path else leader)
+        if entry.kind not in "dw":
+            leader = first.setdefault(entry.first or path, path)
+            entry = entry.linked("" if leader == path else leader)
         found[path] = entry
     return found

@@ -18,12 +18,19 @@ def ids_of(owner: str, read: Read) -> tuple[int, int] | None:
     if not owner:
         return None
     user, colon, group = owner.partition(":")
-    uid, gid = (int(user), int(user)) if user.isdecimal() else _user(user, read("etc/passwd"))
+    uid, gid = (int(user), int(user)) if _is_number(user) else _user(user, read("etc/passwd"))
     if not colon:
         return uid, gid
-    if group.isdecimal():
+    if not group:
+        return uid, 0  # not the user's own, as that of `bob` is
+    if _is_number(group):
         return uid, int(group)
     return uid, _group(group, read("etc/group"), gid)
+
+
+def _is_number(text: str) -> bool:
+    """Whether BuildKit takes it for one: what has more than 31 bits is the name of nobody."""
+    return text.isdecimal() and int(text) < 1 << 31
 
 
 def reader(draft: Draft) -> Read:

@@ -38,7 +38,7 @@ def _members(whole: Whole, view: Stack, latest: int | None, check: Callable[[], 
         if entry.kind == "s":
             continue
         link = _below(whole, entry.link) if entry.kind == "f" and entry.link else entry.link
-        yield header(_below(whole, path).encode("utf-8", "surrogateescape"), replace(entry, link=link))
+        yield header(_below(whole, path).encode("utf-8", "surrogateescape"), replace(entry, link=link, hard=""))
         if entry.kind == "f" and not entry.link:
             yield from _data(view, path, entry.size)
             yield padding(entry.size)

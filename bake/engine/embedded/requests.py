@@ -341,4 +341,4 @@ def _encode(path: str) -> bytes:
 
 
 def _bare(entry: Entry) -> Entry:
-    return replace(entry, link="", timed=False) if entry.link or entry.timed else entry
+    return replace(entry, link="", hard="", timed=False) if entry.link or entry.hard or entry.timed else entry

@@ -22,8 +22,8 @@ def header(name: bytes, entry: Entry) -> bytes:
     """All header blocks of one member. `name` relative, directories without their slash; `entry.link` may be a hard
     link's target or a symbolic link's text. The data of a regular file must follow, padded to blocks.
     """
-    link = entry.link.encode("utf-8", "surrogateescape")
-    hard = entry.kind == "f" and bool(link)
+    hard = bool(entry.first)
+    link = (entry.first or entry.link).encode("utf-8", "surrogateescape")
     kind = _HARD_LINK if hard else _TYPES[entry.kind]
     size = entry.size if entry.kind == "f" and not hard else 0
     seconds = entry.mtime // 10**9

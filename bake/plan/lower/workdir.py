@@ -13,7 +13,7 @@ def lower_workdir(stage: StageBuilder, instruction: Workdir) -> None:
     value = stage.word(instruction.path, instruction.span)
     path = value if value.startswith("/") else clean(f"{stage.workdir}/{value}") if value else stage.workdir
     stage.set(working_dir=path)
-    if clean(path) == "/":
+    if path == "/":  # as written: `//` makes a layer, an empty one
         stage.note(f"WORKDIR {path}")
         return
     op = MkdirOp(clean(path), owner=stage.config.user, epoch=stage.world.epoch)
