@@ -160,12 +160,14 @@ def _relocked(session: Session, loaded: Loaded, facts: Facts, old: Lock) -> dict
 async def _compiled(session: Session, loaded: Loaded, warn: Warn) -> tuple[Plan, dict[str, frozenset[str]], Facts]:
     """The plan, which texts (Dockerfiles, ignore files) each target was made from, and all that was found out."""
     from bake.app.fetching import RegistryImages
+    from bake.app.git_logins import git_logins
     from bake.gather.answers import Answers
 
     facts = Facts()
     targets = list(loaded.targets.values())
     pins = Pins(pins_of(session).lock)
-    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn, pins)
+    login = git_logins(session, loaded.siblings)
+    answers = Answers(session.store, lambda: RegistryImages(session.registry), warn, pins, login)
     while True:
         result = compile_plan(targets, loaded.siblings, facts, session.platform)
         needs = result if isinstance(result, Needs) else result.needs

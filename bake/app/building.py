@@ -28,7 +28,6 @@ from bake.app.outputs import insecure_hosts
 from bake.app.planning import Planned, make_plan, order_edges
 from bake.app.remote_cache import RemoteCaches
 from bake.app.results import Built, built, decode, encode, name_of
-from bake.app.secrets import Secrets
 from bake.app.session import Session
 from bake.errors import BakeError
 from bake.events import (
@@ -90,7 +89,7 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
         for warning in refuse_keys(loaded.targets.values()):
             emit(found(warning))
         planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
-        run = _Run(session, loaded, planned, emit, Secrets(session.environment))
+        run = _Run(session, loaded, planned, emit)
         try:
             await run.go()
         finally:
@@ -121,7 +120,6 @@ class _Run:
     loaded: Loaded
     planned: Planned
     emit: Emit
-    secrets: Secrets
     errors: list[BakeError] = field(default_factory=list)
     cancelled: bool = True
     worked: bool = False
@@ -177,7 +175,6 @@ class _Run:
         finally:
             with anyio.CancelScope(shield=True):
                 await engine.close()
-            self.secrets.close()
             self._finish_targets(solution, delivery)
 
     def _delivery(self) -> Delivery:
@@ -192,7 +189,7 @@ class _Run:
             assert path is not None, "gather has downloaded it"
             return path
 
-        tasks = Tasks(plan, facts, blob, self.secrets.secret, self.secrets.ssh)
+        tasks = Tasks(plan, facts, blob, session.secrets.secret, session.secrets.ssh)
         settings = Settings(
             self.loaded.root, session.jobs, session.options.keep_going, order_edges(plan),
             memory=session.memory, cpus=os.cpu_count() or 0,

@@ -12,8 +12,10 @@ from contextlib import suppress
 from urllib.parse import urlsplit
 
 from bake.app.secrets import Secrets
+from bake.app.session import Session
 from bake.errors import InputError
 from bake.gather.git_program import NO_LOGIN, Login
+from bake.plan.compile import Siblings
 from bake.plan.step import GitOp
 from bake.spec.target import Target
 
@@ -21,11 +23,11 @@ _USER = "x-access-token"
 """The user name that goes with a token; hosts look at the token alone."""
 
 
-def git_logins(secrets: Secrets, target: Callable[[str], Target]) -> Callable[[GitOp, Iterable[str]], Login]:
+def git_logins(session: Session, siblings: Siblings) -> Callable[[GitOp, Iterable[str]], Login]:
     """Repository and the names of the targets that read it → the login. A secret without its source is none."""
 
     def login(op: GitOp, names: Iterable[str]) -> Login:
-        targets = [target(name) for name in names]
+        secrets, targets = session.secrets, [siblings.target(name) for name in names]
         url = urlsplit(op.url)
         if url.scheme in ("http", "https"):
             headers = (_by_http(secrets, each, op.url) for each in targets)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
+from bake.app.git_logins import git_logins
 from bake.app.loading import Loaded, find, load
 from bake.app.options import Options
 from bake.app.pinning import lock_path, shown
@@ -61,7 +62,9 @@ async def lock(options: Options, *, upgrade: Sequence[str] | None, check: bool, 
         renewed = frozenset(old.entries) if upgrade == [] or upgrade == () else _named(old, upgrade or ())
         kept = Lock({name: row for name, row in old.entries.items() if name not in renewed})
         tops = _Tops(session)
-        facts, _ = await ask(session, loaded, Answers(session.store, lambda: tops, _of_others(warn), Pins(kept)))
+        login = git_logins(session, loaded.siblings)
+        answers = Answers(session.store, lambda: tops, _of_others(warn), Pins(kept), login)
+        facts, _ = await ask(session, loaded, answers)
         found = _locked(facts, kept, tops.found)
         unused = {n: row for n, row in kept.entries.items() if n not in found} if _other_form(options) else {}
         new = Lock({**unused, **found})

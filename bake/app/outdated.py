@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from bake.app.git_logins import git_logins
 from bake.app.inputs import Input, inputs_of, name_of
-from bake.app.loading import find, load
+from bake.app.loading import Loaded, find, load
 from bake.app.locking import Warn, ask
 from bake.app.options import Options
 from bake.app.pinning import lock_path, shown
@@ -37,12 +39,12 @@ async def outdated(options: Options, warn: Warn) -> tuple[Moved, ...]:
         lock = read_lock(path, shown(path))
         if lock is None:
             raise InputError(Diagnostic("no-lock", f"there is no {shown(path)}", hint="write it with `bake lock`"))
-        facts, _ = await ask(session, loaded, _answers(session, warn, lock))
+        facts, _ = await ask(session, loaded, _answers(session, loaded, warn, lock))
         used = {name: inputs_of(session, loaded, name, facts) for name in loaded.targets}
         rows = []
         for name, uses in sorted(_uses(facts, lock).items()):
             try:
-                now, changed = await _now(session, lock, name, uses, facts)
+                now, changed = await _now(session, loaded, lock, name, uses, facts, used)
             except BakeError as error:
                 warn(Diagnostic("not-looked-up", f"{name[1]} cannot be asked for: {error}", severity="warning"))
                 continue
@@ -52,10 +54,11 @@ async def outdated(options: Options, warn: Warn) -> tuple[Moved, ...]:
         return tuple(rows)
 
 
-def _answers(session: Session, warn: Warn, lock: Lock) -> Answers:
+def _answers(session: Session, loaded: Loaded, warn: Warn, lock: Lock) -> Answers:
     from bake.app.fetching import RegistryImages
 
-    return Answers(session.store, lambda: RegistryImages(session.registry), warn, Pins(lock))
+    login = git_logins(session, loaded.siblings)
+    return Answers(session.store, lambda: RegistryImages(session.registry), warn, Pins(lock), login)
 
 
 def _uses(facts: Facts, lock: Lock) -> dict[Name, frozenset[Input]]:
@@ -68,9 +71,15 @@ def _uses(facts: Facts, lock: Lock) -> dict[Name, frozenset[Input]]:
 
 
 async def _now(
-    session: Session, lock: Lock, name: Name, uses: frozenset[Input], facts: Facts
+    session: Session,
+    loaded: Loaded,
+    lock: Lock,
+    name: Name,
+    uses: frozenset[Input],
+    facts: Facts,
+    used: Mapping[str, frozenset[Input]],
 ) -> tuple[str, frozenset[Input]]:
-    """What the input is now, and those uses that have changed with it. Raises RemoteError."""
+    """What the input is now, and those uses that have changed with it; `used` by target. Raises RemoteError."""
     from bake.app.fetching import RegistryImages
 
     now = ""
@@ -80,11 +89,10 @@ async def _now(
             return now, frozenset()
     asked = Needs()
     for use in uses:
-        _add(asked, use)
+        _add(asked, use, [target for target, theirs in used.items() if use in theirs])
     entries = {other: row for other, row in lock.entries.items() if other != name}
-    renewed = await _answers(session, _refuse, Lock(entries | ({name: {"digest": now}} if now else {}))).answer(
-        asked, Facts()
-    )
+    others = Lock(entries | ({name: {"digest": now}} if now else {}))
+    renewed = await _answers(session, loaded, _refuse, others).answer(asked, Facts())
     changed = frozenset(use for use in uses if _identity(renewed, use) != _identity(facts, use))
     return now or next((_identity(renewed, use) for use in changed), lock.main(name)), changed
 
@@ -95,13 +103,14 @@ def _refuse(warning: Diagnostic) -> None:
         raise BakeError(replace(warning, severity="error"))
 
 
-def _add(needs: Needs, use: Input) -> None:
+def _add(needs: Needs, use: Input, targets: Sequence[str]) -> None:
     if isinstance(use, ImageQuery):
         needs.images[use] = None
     elif isinstance(use, HttpOp):
         needs.urls[use] = True
     else:
         needs.gits[use] = True
+        needs.askers[use] = dict.fromkeys(targets)
 
 
 def _identity(facts: Facts, use: Input) -> str:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from dataclasses import dataclass
 
 from bake.app.git_logins import git_logins
 from bake.app.pinning import pins_of
-from bake.app.secrets import Secrets
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.gather.answers import Answers
@@ -36,13 +34,8 @@ async def make_plan(
     """Raises InputError or RemoteError."""
     from bake.app.fetching import RegistryImages
 
-    with closing(Secrets(session.environment)) as secrets:
-        images, login = lambda: RegistryImages(session.registry), git_logins(secrets, siblings.target)
-        answers = Answers(session.store, images, warn, pins_of(session), login)
-        return await _planned(session, targets, siblings, answers)
-
-
-async def _planned(session: Session, targets: Mapping[str, Target], siblings: Siblings, answers: Answers) -> Planned:
+    images, login = lambda: RegistryImages(session.registry), git_logins(session, siblings)
+    answers = Answers(session.store, images, warn, pins_of(session), login)
     facts = Facts()
     requested = list(targets.values())
     for _ in range(_MOST_ROUNDS):

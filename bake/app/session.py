@@ -17,6 +17,7 @@ from bake.store import DiskStore, open_store
 
 if TYPE_CHECKING:
     from bake.app.fetching import Fetcher
+    from bake.app.secrets import Secrets
     from bake.engine.embedded.client import EmbeddedEngine
     from bake.registry.client import Registry
 
@@ -74,6 +75,12 @@ class Session:
 
         return Fetcher(self.store, lambda: self.registry)
 
+    @cached_property
+    def secrets(self) -> Secrets:
+        from bake.app.secrets import Secrets
+
+        return Secrets(self.environment)
+
     @property
     def engine_name(self) -> str:
         """What runs the steps; builders alone mean BuildKit. Raises InputError for what is no engine."""
@@ -116,10 +123,12 @@ class Session:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
     def close(self) -> None:
-        """Closes the store and the registry's connections; the engine is closed by who used it."""
+        """Closes the store, the registry's connections and agents with keys; the engine is closed by who used it."""
         opened = self.__dict__
         if "registry" in opened:
             self.registry.close()
+        if "secrets" in opened:
+            self.secrets.close()
         if "store" in opened:
             self.store.close()
 

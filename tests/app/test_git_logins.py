@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import subprocess
 from base64 import b64encode
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
+import anyio
 import pytest
 from git_server import Repository, smart_http
 from projects import Project
 
-from bake.errors import RemoteError
+from bake.app.locking import lock
+from bake.app.outdated import outdated
+from bake.errors import Diagnostic, RemoteError
 
 TOKEN = "hush-" + "4d1f09"
 PAIR = b64encode(f"x-access-token:{TOKEN}".encode()).decode()
@@ -91,3 +96,21 @@ def test_the_host_s_own_goes_first(project: Project, tmp_path: Path, url: str) -
         f'[target.app]\ncontext = "{url}/a.git"\nsecret = [{{ id = "GIT_AUTH_TOKEN", src = "../wrong" }}, {own}]\n',
     )
     assert project.build("app").report.outcome == "ok"
+
+
+def test_locking_and_looking_for_newer_commits_use_it_too(project: Project, tmp_path: Path, url: str) -> None:
+    (tmp_path / "secret").write_text(TOKEN)
+    secret = 'secret = [{ id = "GIT_AUTH_TOKEN", src = "../secret" }]'
+    project.write("bake.toml", f'[target.app]\n{secret}\ncontext = "{url}/a.git#main"\n')
+    warned: list[Diagnostic] = []
+    options = project.options()
+    locked = anyio.run(partial(lock, options, upgrade=None, check=False, warn=warned.append))
+    assert locked.entries == 1
+    served = tmp_path / "served/a.git"
+    subprocess.run(
+        ["git", "-c", "user.name=a", "-c", "user.email=a@example.com", "commit", "-q", "--allow-empty", "-m", "x"],
+        cwd=served, check=True,
+    )  # fmt: skip
+    moved = anyio.run(outdated, options, warned.append)
+    assert [(row.targets, row.locked != row.now) for row in moved] == [(("app",), True)]
+    assert [each.code for each in warned if each.code == "not-looked-up"] == []
