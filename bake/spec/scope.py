@@ -155,7 +155,8 @@ class Names:
             origin = self.origin(member, variable.name)
             message = f"variable `{variable.name}`: {shown} (from {origin}) {trouble}"
             span = variable.keys["pattern"].place.span()
-            hint = "the whole value must match"
+            about = variable.value("help")
+            hint = f"{about} (the whole value must match)" if about else "the whole value must match"
             raise InputError(Diagnostic("pattern-mismatch", message, span, hint))
         if variable.value("sensitive") and text:
             secrets = secrets | {text}

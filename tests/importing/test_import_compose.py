@@ -174,7 +174,9 @@ def test_what_is_left_out_is_told_with_its_line(bring: Import) -> None:
         "40 left-out",
         "52 unknown-key",
         "54 left-out",
+        "55 without-build",
     ]
+    assert "service `db` has no `build`, so it is no target" in found.notes[-1]
 
 
 @pytest.mark.parametrize(

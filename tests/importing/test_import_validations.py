@@ -58,9 +58,22 @@ def test_others_are_noted(bring: Import, condition: str) -> None:
     assert found.print("--var", "V=zzz")["x"]["args"] == {"V": "zzz"}
 
 
+def test_messages_are_carried_as_help_or_noted(bring: Import, capsys: pytest.CaptureFixture[str]) -> None:
+    two = variable('V != "b"').replace('  validation {', '  validation {\n    condition = V != "c"\n'
+        '    error_message = "never ${V}"\n  }\n  validation {', 1)  # fmt: skip
+    found = bring(two.replace('"never ${V}"', '"never c"') + GROUP)
+    assert 'help = "never c"' in found.text and found.codes == ["9 validation"]
+    assert main(["print", "--var", "V=c"]) == 2
+    assert "hint: never c (the whole value must match)" in capsys.readouterr().err
+    assert "`error_message` of variable `V` is left out" in found.notes[0]
+    described = variable('V != "b"').replace("  default", '  description = "what it is"\n  default', 1)
+    found = bring(described + GROUP)
+    assert 'help = "what it is"' in found.text and found.codes == ["6 validation"]
+
+
 def test_a_value_that_must_be_given(bring: Import, capsys: pytest.CaptureFixture[str]) -> None:
     found = bring(variable('V != ""', '""') + GROUP)
-    assert 'V = { env = "V", required = true }' in found.text
+    assert 'V = { env = "V", required = true, help = "no" }' in found.text
     assert main(["print"]) == 2
     assert "`V`" in capsys.readouterr().err
     assert found.print("--var", "V=1")["x"]["args"] == {"V": "1"}

@@ -36,6 +36,9 @@ def draft_of(sources: list[Source], files: Files, notes: Notes, fetch: Fetch) ->
             if "build" in service.items:
                 _add(loader, draft, project, name, service)
                 built.append(name.replace(".", "_"))
+            else:
+                message = f"service `{name}` has no `build`, so it is no target"
+                notes.add("without-build", project.place(name), message, "docker compose goes on running it")
         except InputError as error:
             errors += error.diagnostics
     if errors:

@@ -84,6 +84,7 @@ def _restrict(lowering: Lowering, name: str, block: Block, table: Table) -> None
     kind = attributes(block).get("type")
     called = type_name(kind.node) if kind is not None else ""
     found = TYPES.get(called)
+    said: list[Block] = []
     if kind is not None and called in ("list", "set", "map", "tuple", "object"):
         message = f"`{name}` is a {called} by its type; bake.toml has single values only"
         lowering.notes.add("compound-variable", kind.at, message)
@@ -101,12 +102,33 @@ def _restrict(lowering: Lowering, name: str, block: Block, table: Table) -> None
             lowering.notes.add("validation", inner.at, message, hint)
         elif wanted == ".+" and table.value("default") == "":
             table.put("required", True, inner.at)
+            said.append(inner)
         else:
             found = wanted if found is None else both(found, wanted)
+            said.append(inner)
     if found is not None:
         table.put("pattern", found)
     if table.value("required"):
         del table.items["default"]
+    for inner in said:
+        _carry_message(lowering, name, inner, table)
+
+
+def _carry_message(lowering: Lowering, name: str, block: Block, table: Table) -> None:
+    """The first `error_message` as `help`, where no description is: the hint when a value does not fit."""
+    message = attributes(block).get("error_message")
+    if message is None:
+        return
+    lowering.evaluator.start()
+    try:
+        text = lowering.scalar(message.node, {}, TEXT, f"{name}.error_message")
+    except (InputError, Unsupported):
+        text = None
+    if text and "help" not in table.items:
+        table.put("help", text)
+    elif text != table.value("help"):
+        reason = f"the `error_message` of variable `{name}` is left out"
+        lowering.notes.add("validation", message.at, reason, "`help` says what a variable is for")
 
 
 def _admits(pattern: str, table: Table) -> bool:
