@@ -27,11 +27,14 @@ def image_text(found: Mapping[str, Any], width: int | None = None, style: Style 
     """`found` as `app.inspect` gives it: name, digest, and by platform the config and the layers."""
     lines = [style.paint("bold", clean(str(found["name"])))]
     lines += [f"{key}: {found[key]}" for key in ("digest", "media_type") if found.get(key)]
+    lines += _annotations(found)
     for platform, image in found["platforms"].items():
         about = [str(image["digest"])] if image.get("digest") else []
         about += [size(image["size"])] if image.get("size") else []
         lines += ["", "  ".join([style.paint("bold", clean(platform)), *about])]
         lines += [f"  {line}" for line in _config(image.get("config") or {})]
+        if not image.get("digest") or image["digest"] != found.get("digest"):  # else it is what was told above
+            lines += [f"  {line}" for line in _annotations(image)]
         rows = [_layer(number, layer) for number, layer in enumerate(image.get("layers", ()), 1)]
         lines += table(_LAYERS, rows, width, style).splitlines()
     for title, told in (("attestations", _statements(found)), ("referrers", _referrers(found))):
@@ -51,6 +54,11 @@ def _config(config: Mapping[str, Any]) -> Iterator[str]:
         yield f"ENV {clean(variable)}"
     for name, value in sorted((run.get("Labels") or {}).items()):
         yield f"LABEL {clean(f'{name}={value}')}"
+
+
+def _annotations(document: Mapping[str, Any]) -> list[str]:
+    notes = document.get("annotations") or {}
+    return [clean(f"ANNOTATION {name}={notes[name]}") for name in sorted(notes)]
 
 
 def _layer(number: int, layer: Mapping[str, Any]) -> tuple[str, ...]:

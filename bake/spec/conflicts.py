@@ -4,7 +4,7 @@ peer allows: reference/buildx-bake.md, trap 11), or wait for each other in a cir
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from posixpath import join, normpath
 
 from bake.errors import Diagnostic, Span
@@ -26,12 +26,17 @@ def normal_tag(tag: str) -> str:
     return str(parse_reference(tag).with_default_tag())
 
 
-def conflicts(targets: Iterable[Target]) -> Iterator[Diagnostic]:
-    """One error for each thing that a target claims after another one did."""
+def conflicts(targets: Iterable[Target], requested: Container[str] | None = None) -> Iterator[Diagnostic]:
+    """One error for each thing that a target claims after another one did.
+
+    `requested`: only these write their outputs, the others are there for what stands on them; None: all.
+    """
     claimed: dict[tuple[str, str], tuple[Target, str]] = {}
     told: set[tuple[str, str]] = set()
     for target in targets:
         for code, identity, path, shown in _claims(target):
+            if code == "duplicate-output" and requested is not None and target.name not in requested:
+                continue
             first, where = claimed.setdefault((code, identity), (target, path))
             if first is target or (code, identity) in told or _one_cache(code, first.span(where), target.span(path)):
                 continue

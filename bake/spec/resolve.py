@@ -55,7 +55,7 @@ class Resolved:
         self.requested = self._requested()
         self.targets = self._reached(self.requested)
         self.report.extend(circles(self.targets))
-        self.report.extend(conflicts(self.targets.values()))
+        self.report.extend(conflicts(self.targets.values(), self.requested))
 
     @property
     def warnings(self) -> tuple[Diagnostic, ...]:

@@ -180,3 +180,22 @@ def test_layers_of_a_base_stay_as_they_came_unless_forced(tmp_path: Path) -> Non
     assert kinds == {"kept": ["+gzip", "+zstd"], "forced": ["+zstd", "+zstd"]}
     assert manifests["kept"]["config"] == manifests["forced"]["config"]
     assert len([path for path in (made.store / "layers").iterdir() if (path / "fs/a").exists()]) == 2
+
+
+def test_an_output_is_for_what_was_asked_for(tmp_path: Path) -> None:
+    """`-o` counts for the requested target, not for those that it stands on: they would claim the same file."""
+    made = project(tmp_path, '"type=oci,dest=base.tar"')
+    text = (made.root / "bake.toml").read_text()
+    made.write(
+        "bake.toml",
+        text
+        + """
+[target.top]
+contexts = { base = "target:app" }
+dockerfile-inline = "FROM base\\nCOPY a /b"
+""",
+    )
+    assert made.build("top", outputs=("type=oci,dest=top.tar",)).errors == ()
+    assert (made.root / "top.tar").is_file() and not (made.root / "base.tar").exists()
+    with pytest.raises(InputError, match="is claimed by two targets"):
+        made.build("app", "top", outputs=("type=oci,dest=top.tar",))

@@ -1,6 +1,5 @@
 """`bake plan`, `bake list` and `bake inspect` as text."""
 
-# ruff: noqa: E501 (whole outputs)
 from __future__ import annotations
 
 import json
@@ -101,11 +100,13 @@ def test_image() -> None:
     }
     layers = [{"digest": "sha256:1", "size": 3_400_000, "created_by": "RUN make"}, {"digest": "sha256:2", "size": 12}]
     found = {
-        "name": "main:1", "digest": "sha256:9", "platforms": {"linux/amd64": {"config": {"config": run}, "layers": layers}},
+        "name": "main:1", "digest": "sha256:9", "annotations": {"a": "b\x1b"},
+        "platforms": {"linux/amd64": {"config": {"config": run}, "layers": layers, "annotations": {"c": "d"}}},
     }  # fmt: skip
     assert image_text(found) == snapshot("""\
 main:1
 digest: sha256:9
+ANNOTATION a=b
 
 linux/amd64
   Cmd: ["python", "-m", "x"]
@@ -113,6 +114,7 @@ linux/amd64
   ENV PATH=/bin
   LABEL a=1
   LABEL b=2
+  ANNOTATION c=d
 LAYER    SIZE  DIGEST    CREATED BY
 1      3.4 MB  sha256:1  RUN make
 2        12 B  sha256:2
