@@ -11,9 +11,11 @@ import sys
 import tarfile
 import time
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
+from git_server import serving
 from projects import BUSYBOX
 
 FILE = "file-secret-" + "c3a91f"
@@ -71,7 +73,30 @@ def agent(tmp_path: Path) -> Iterator[str]:
         process.wait(20)
 
 
-def test_values_are_nowhere(tmp_path: Path, agent: str) -> None:
+@pytest.fixture
+def collector() -> Iterator[tuple[str, list[bytes]]]:
+    """What traces are sent to: its URL, the bodies that came."""
+    came: list[bytes] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            came.append(gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body)
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with serving(Handler) as url:
+        yield url, came
+
+
+REPORTS = ("r.json", "r.md", "r.html")
+
+
+def test_values_are_nowhere(tmp_path: Path, agent: str, collector: tuple[str, list[bytes]]) -> None:
     project, store = tmp_path / "project", tmp_path / "store"
     project.mkdir()
     shutil.copy(BUSYBOX, project / "busybox")
@@ -82,9 +107,10 @@ def test_values_are_nowhere(tmp_path: Path, agent: str) -> None:
     (project / "bake.toml").write_text(text)
     environment = {
         "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(tmp_path), "BAKE_STORE": str(store), "A_SECRET": VARIABLE,
-        "SSH_AUTH_SOCK": agent,
+        "SSH_AUTH_SOCK": agent, "OTEL_EXPORTER_OTLP_ENDPOINT": collector[0], "no_proxy": "*",
     }  # fmt: skip
-    command = [sys.executable, "-m", "bake", "app", "--progress", "json", "--report", "r.json"]
+    command = [sys.executable, "-m", "bake", "app", "--progress", "json"]
+    command += [word for name in REPORTS for word in ("--report", name)]
     process = subprocess.Popen(
         command, cwd=project, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
@@ -105,6 +131,9 @@ def test_values_are_nowhere(tmp_path: Path, agent: str) -> None:
     assert output.count("***") >= 4
     assert found_below(tmp_path, skip=("secret.txt", "lines.txt", "key")) == []
     assert json.loads((project / "r.json").read_text())["outcome"] == "failed"
+    assert all("***" in (project / name).read_text() for name in REPORTS[1:])  # the output of what failed is in them
+    assert len(collector[1]) == 2 and all(b"false" in body for body in collector[1][1:])
+    assert [name for name in values() for body in collector[1] if name.encode() in body] == []
     assert (project / "out.tar").stat().st_size > 1000
     (seen,) = store.glob("layers/*/fs/seen")
     assert "/run/secrets/file" in seen.read_text()

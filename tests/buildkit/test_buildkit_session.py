@@ -116,6 +116,20 @@ def test_secrets(project: Any, daemon: Daemon) -> None:
     assert b"s3cret" not in log
 
 
+def test_what_steps_print_of_a_secret_is_masked(project: Any) -> None:
+    """In lines and in what is told of a failure; also where a line comes in pieces."""
+    project.write("token", "s3cret-of-one\nsecond-of-one\n")
+    mount = "--mount=type=secret,id=tok,target=/t"
+    lines = "cat /t; echo is $(head -1 /t) >&2; head -c 6 /t; sleep 1; head -1 /t | tail -c +7; false"
+    project.write("Dockerfile", f"{BASE}RUN {mount} {lines}\n")
+    project.write("bake.toml", f'{TARGET}secret = [{{ id = "tok", src = "token" }}]\n')
+    result = project.build()
+    assert result.report.exit_code == 1
+    assert sorted(said(project)) == ["***", "***", "***", "is ***"]
+    told = repr(project.events) + repr(result.report) + "".join(map(str, result.errors))
+    assert "s3cret" not in told and "second-of-one" not in told
+
+
 def test_ssh_agent(project: Any, tmp_path: Path) -> None:
     agent = subprocess.run(["ssh-agent", "-a", str(tmp_path / "agent")], check=True, capture_output=True, text=True)
     pid = int(re.findall(r"SSH_AGENT_PID=(\d+)", agent.stdout)[0])
