@@ -192,3 +192,20 @@ def test_builders_of_the_settings(project, daemon, tmp_path) -> None:  # type: i
     assert found(builders=(daemon.address, "docker://")) == [(daemon.address, 3), ("docker://", 16)]
     with pytest.raises(InputError, match="labelled zone=mars"):
         found(builders=("zone=mars",))
+
+
+@pytest.mark.parametrize(
+    ("line", "more"),
+    [
+        ("RUN --mount=type=secret,id=s,env=S true", 'secret = ["id=s,env=PATH"]\n'),
+        ("RUN true", 'ulimits = ["nofile=100"]\n'),
+        ("COPY --from=base --exclude=*.txt /bin /x", ""),
+    ],
+)
+def test_what_an_old_builder_cannot_is_told_at_its_place(project, line: str, more: str) -> None:  # type: ignore[no-untyped-def]
+    project.write("Dockerfile", f"FROM scratch AS base\nCOPY busybox /bin/sh\nFROM base\n{line}\n")
+    project.write("bake.toml", f'[target.app]\ncontext = "."\nnetwork = "none"\nretries = 3\n{more}')
+    result = project.build()
+    assert result.report.exit_code == 4
+    (found,) = (d for error in result.errors for d in error.diagnostics)
+    assert (found.code, found.span.line) == ("builder-cannot", 4)

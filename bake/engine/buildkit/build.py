@@ -15,6 +15,7 @@ import msgspec
 from anyio import to_thread
 
 from bake.engine.buildkit.board import Board
+from bake.engine.buildkit.capabilities import BuilderCannot
 from bake.engine.buildkit.collect import Keep, Taken, collect
 from bake.engine.buildkit.docker import DockerApi
 from bake.engine.buildkit.images import Images
@@ -145,6 +146,9 @@ class Build:
                     raise _changed(self._site.sync.problems[0]) from None
                 if isinstance(error, BuilderLost):
                     self._board.interrupted(ref, str(error))
+                if isinstance(error, BuilderCannot):
+                    step = step or self._needing(error.missing)
+                    raise (_at(error, step) if step else error) from None
                 if step is None:
                     raise
                 if tries >= self._tasks.retries(step):
@@ -153,6 +157,14 @@ class Build:
                 self._board.journal.say(step)("progress", f"{error}; trying again")
             finally:
                 self._board.release(ref)
+
+    def _needing(self, missing: str) -> Step | None:
+        """The first step that needs what a builder cannot, or does not allow."""
+        if missing in self._low.needing:
+            return self._steps[self._low.needing[missing]]
+        runs = ((step, step.op) for step in self._steps.values() if isinstance(step.op, ExecOp))
+        asked = (step for step, op in runs if missing in (f"network.{op.network}", f"security.{op.security}"))
+        return next(asked, None)
 
     async def _timed(self, solve: Solve) -> Mapping[str, str]:
         """Solves; a RUN that takes longer than its targets allow ends it."""

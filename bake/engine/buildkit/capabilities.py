@@ -38,22 +38,36 @@ FEATURES = (
     Feature("exec.meta.ulimit", "ulimits", "0.10"),
 )  # fmt: skip
 
+
+class BuilderCannot(HostError):
+    """`missing`: the capability that it lacks, or the entitlement that it does not give; "" for anything else."""
+
+    missing = ""
+
+
 _UNKNOWN = re.compile(r"unknown API capability (\S+)")
 
 
-def refusal(text: str, address: str) -> HostError | None:
+def refusal(text: str, address: str) -> BuilderCannot | None:
     """The error for what a builder refuses to do at all, None for any other text."""
     found = _UNKNOWN.search(text)
     if found:
-        feature = next((f for f in FEATURES if f.cap == found[1].rstrip(":,.")), None)
-        what = f"{feature.what} (BuildKit {feature.since} and later can)" if feature else f"'{found[1]}'"
+        cap = found[1].rstrip(":,.")
+        feature = next((f for f in FEATURES if f.cap == cap), None)
+        what = f"{feature.what} (BuildKit {feature.since} and later can)" if feature else f"'{cap}'"
         hint = feature.hint if feature else "use a newer BuildKit, or --engine embedded"
-        return HostError(Diagnostic("builder-cannot", f"builder {address} cannot do {what}", hint=hint))
+        return _cannot(f"builder {address} cannot do {what}", hint, cap)
     if "is not allowed" in text and ("network.host" in text or "security.insecure" in text):
         name = "security.insecure" if "security.insecure" in text else "network.host"
         hint = f"start buildkitd with --allow-insecure-entitlement {name}, if you trust what it builds"
-        return HostError(Diagnostic("builder-cannot", f"builder {address} does not allow {name}", hint=hint))
+        return _cannot(f"builder {address} does not allow {name}", hint, name)
     if "bridge" in text and "not found" in text:
         hint = 'network = "host" or "none" in the target, or give the Docker Engine a bridge'
-        return HostError(Diagnostic("builder-cannot", f"builder {address} has no network for steps", hint=hint))
+        return _cannot(f"builder {address} has no network for steps", hint)
     return None
+
+
+def _cannot(message: str, hint: str, missing: str = "") -> BuilderCannot:
+    error = BuilderCannot(Diagnostic("builder-cannot", message, hint=hint))
+    error.missing = missing
+    return error

@@ -49,6 +49,8 @@ class Lowering:
     sent: dict[str, Sent] = field(default_factory=dict)
     digests: dict[str, list[StepId]] = field(default_factory=dict)
     """Digest → the layer steps that it stands for."""
+    needing: dict[str, StepId] = field(default_factory=dict)
+    """Capability → the first step that needs it: builders refuse a whole definition and name no step."""
     _made: dict[StepId, State] = field(default_factory=dict)
 
     def state(self, id: StepId) -> State:
@@ -73,6 +75,9 @@ class Lowering:
 
     def add(self, step: Step, inputs: Iterable[Output], *, caps: Iterable[str] = (), **operation: Any) -> Output:
         """The vertex that is the step itself."""
+        caps = tuple(caps)
+        for cap in caps:
+            self.needing.setdefault(cap, step.id)
         digest = self.graph.add(
             inputs, step.platform or self.platform, name=self.names.get(step.id, ""), caps=caps,
             ignore_cache=step.uncached, **operation,
