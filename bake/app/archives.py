@@ -6,6 +6,7 @@ import anyio
 import msgspec
 
 from bake.errors import Diagnostic, HostError
+from bake.gather.kept import kept
 from bake.image.assemble import LayerInfo
 from bake.image.form import Compression, level_of, packed_level
 from bake.oci import media_types
@@ -56,8 +57,7 @@ class Archives:
         kind, level = compression.kind, level_of(compression.kind, compression.level)
         name = f"{layer.state} {kind} {level} {epoch}"
         async with self._locks.setdefault(layer.state, anyio.Lock()), self._slots:
-            known = self._store.files.fact(_DATED, name)
-            row = msgspec.msgpack.decode(known, type=_Dated) if known else None
+            row = kept(self._store.files.fact(_DATED, name), _Dated)
             if row is None or self._store.blobs.path(row.blob.digest) is None:
                 row = _Dated(*await self._engine.archive_dated(layer.state, kind, level, epoch))
                 self._store.files.remember_fact(_DATED, name, msgspec.msgpack.encode(row))

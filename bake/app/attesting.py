@@ -10,6 +10,7 @@ import msgspec
 
 from bake.app.outputs import flag
 from bake.errors import Diagnostic, InputError
+from bake.gather.kept import kept
 from bake.image.assemble import Assembled
 from bake.image.attest.values import Invocation, ProvenanceOptions
 from bake.oci.reference import Reference
@@ -103,9 +104,9 @@ class Attestor:
 
         if state == SCRATCH:
             return ()
-        known = self._store.files.fact(_KEPT, state)
+        known = kept(self._store.files.fact(_KEPT, state), tuple[Package, ...])
         if known is not None:
-            return msgspec.msgpack.decode(known, type=tuple[Package, ...])
+            return known
         await self._engine.ensure(state, lambda _stream, _line: None)
         tree = self._store.layers.tree(state)
         found = packages(await self._unloader.read(state, wanted(tree or ())))

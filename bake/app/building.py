@@ -282,7 +282,8 @@ class _Run:
         results = self.session.store.results
         last = results.load(name)
         if last != data or name not in self._kept:
-            self._kept[name] = last is not None and decode(last).states == record.states
+            before = decode(last)
+            self._kept[name] = before is not None and before.states == record.states
         if last != data:
             results.save(name, data)
         return self._kept[name]

@@ -81,6 +81,9 @@ def past_run(options: Options, number: int) -> Past:
         for past in past_runs(session.store):
             if past.number == number:
                 return past
+        if any(run.id == number for run in session.store.runs.last(ALL)):
+            message = f"what is kept of run {number} is damaged, or of another version of bake"
+            raise InputError(Diagnostic("unreadable-run", message, hint="`bake history` lists those that can be read"))
     hint = "`bake history --all` lists those that are kept"
     raise InputError(Diagnostic("unknown-run", f"there is no run {number} in the store", hint=hint))
 

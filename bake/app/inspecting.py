@@ -62,10 +62,8 @@ def records(session: Session, name: str) -> list[Built]:
     found: list[Built] = []
     for target in loaded.targets.values():
         for platform in target.platforms:
-            data = session.store.results.load(name_of(loaded.root, target.name, platform))
-            if data is not None:
-                record = decode(data)
-                found += [record] if record.here else []
+            record = decode(session.store.results.load(name_of(loaded.root, target.name, platform)))
+            found += [record] if record is not None and record.here else []
     return found
 
 

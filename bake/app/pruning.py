@@ -9,14 +9,13 @@ import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-import msgspec
+from typing import TYPE_CHECKING, Any
 
 from bake.app.options import Options
 from bake.app.results import decode
 from bake.app.session import Session
 from bake.errors import BakeError
+from bake.gather.kept import kept
 from bake.settings import age_of, size_of
 
 if TYPE_CHECKING:
@@ -110,18 +109,19 @@ def _keep(session: Session, nothing: bool) -> Keep:
 
     results = session.store.results
     found = (results.load(name) for name in results.names() if is_there(name))
-    states = frozenset(str(state) for data in found if data for record in (decode(data),) for state in record.states)
+    states = frozenset(str(state) for data in found if (record := decode(data)) for state in record.states)
     return Keep(is_there, states, frozenset(_downloads(session)), frozenset(_checkouts(session)))
 
 
 def _downloads(session: Session) -> list[str]:
     """Digests of files that URLs served last."""
     rows = session.store.files.facts("url")
-    return [msgspec.msgpack.decode(value)["digest"] for name, value in rows if " " not in name]
+    found = (kept(value, dict[str, Any]) for name, value in rows if " " not in name)
+    return [str(value["digest"]) for value in found if value and "digest" in value]
 
 
 def _checkouts(session: Session) -> list[str]:
     """What each git source came to last."""
     from bake.gather.git import USED
 
-    return [value.decode() for _, value in session.store.files.facts(USED)]
+    return [value.decode(errors="replace") for _, value in session.store.files.facts(USED)]

@@ -88,11 +88,10 @@ def _records(session: Session, loaded: Loaded, target: Target) -> list[Built]:
         raise InputError(Diagnostic("no-tags", message, target.span(""), "add `tags`"))
     rows: list[Built] = []
     for platform in platforms_of(target, session.platform):
-        data = session.store.results.load(name_of(loaded.root, target.name, str(platform)))
-        if data is None:
+        record = decode(session.store.results.load(name_of(loaded.root, target.name, str(platform))))
+        if record is None:
             message = f"target '{target.name}' was not built for {platform} yet"
             raise InputError(Diagnostic("not-built", message, target.span(""), f"bake {target.name}"))
-        record = decode(data)
         if not record.here:
             message = f"target '{target.name}' was built for {platform} on a builder, and its layers are still there"
             hint = f"bake {target.name} --push fetches and publishes them"

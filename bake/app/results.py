@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from bake.gather.kept import kept
 from bake.image.attest.values import Invocation
 from bake.oci.model import History, ImageConfig
 from bake.oci.platform import parse_platform
@@ -79,8 +80,9 @@ def encode(record: Built) -> bytes:
     return msgspec.msgpack.encode(record)
 
 
-def decode(data: bytes) -> Built:
-    return msgspec.msgpack.decode(data, type=Built)
+def decode(data: bytes | None) -> Built | None:
+    """None if nothing is kept, or it cannot be read: then it was not built, as far as anybody knows."""
+    return kept(data, Built)
 
 
 def name_of(root: str, target: str, platform: str) -> str:

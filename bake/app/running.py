@@ -64,12 +64,12 @@ def _record(session: Session, target: str, asked: str | None) -> Built:
         raise InputError(Diagnostic("many-targets", f"'{target}' stands for {names}", hint="name one of them"))
     name, spec = next(iter(loaded.targets.items()))
     platform = _platform(platforms_of(spec, session.platform), session.platform, asked)
-    data = session.store.results.load(name_of(loaded.root, name, str(platform))) if platform else None
-    if data is None:
+    record = decode(session.store.results.load(name_of(loaded.root, name, str(platform)))) if platform else None
+    if record is None:
         built = ", ".join(map(str, platforms_of(spec, session.platform)))
         message = f"'{name}' is not built for {asked or session.platform}"
         raise InputError(Diagnostic("no-platform", message, hint=f"choose with --platform: {built}"))
-    return decode(data)
+    return record
 
 
 def _platform(there: Sequence[Platform], host: Platform, asked: str | None) -> Platform | None:

@@ -19,6 +19,7 @@ import msgspec
 from bake.errors import Diagnostic, RemoteError, StepError
 from bake.gather.git_program import NO_LOGIN, GitFailed, GitProgram, Login
 from bake.gather.git_tree import drop_git_files, settle, tree_of
+from bake.gather.kept import kept
 from bake.plan.facts import GitFact
 from bake.plan.git_url import is_commit
 from bake.plan.step import GitOp
@@ -53,8 +54,7 @@ def git_fact(
         raise StepError(Diagnostic("digest-mismatch", message, hint="the ref moved, or the checksum names another one"))
     place = _place(op, commit, store)
     with _alone(place):
-        row = store.files.fact("checkout", place.name)
-        known = msgspec.msgpack.decode(row, type=_Checkout) if row else None
+        known = kept(store.files.fact("checkout", place.name), _Checkout)
         if known is None or not _is_whole(place, known, store):
             known = _fetch(op, commit, ref, place, store, login)
             store.files.remember_fact("checkout", place.name, msgspec.msgpack.encode(known))

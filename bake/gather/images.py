@@ -12,6 +12,7 @@ from typing import Protocol
 import msgspec
 
 from bake.errors import BakeError, Diagnostic, InputError, RemoteError, nearest
+from bake.gather.kept import kept
 from bake.oci.digest import Digest
 from bake.oci.model import Descriptor, ImageConfig
 from bake.oci.platform import Platform, parse_platform
@@ -63,9 +64,8 @@ async def _image_fact(
     reference = parse_reference(query.reference)
     digest = reference.digest or pinned or await _current(reference, query.pull, source, files, warn)
     name = f"{reference.repository}@{digest} {query.platform}"
-    known = files.fact("image", name)
-    if known is not None:
-        found = msgspec.msgpack.decode(known, type=_Known)
+    found = kept(files.fact("image", name), _Known)
+    if found is not None:
         return ImageFact(found.digest, found.config, found.layers)
     exact = Reference(reference.domain, reference.path, None, Digest(digest))
     fact = await source.image(exact, parse_platform(query.platform))
@@ -91,7 +91,7 @@ async def _current(
             raise
         message = f"{name} could not be looked up ({error}); the digest known last is used"
         warn(Diagnostic("offline", message, severity="warning", hint="--pull makes this an error"))
-        return last.decode()
+        return last.decode(errors="replace")
     if files.fact("tag", name) != digest.encode():
         files.remember_fact("tag", name, digest.encode())
     return digest

@@ -14,6 +14,7 @@ import msgspec
 
 from bake.errors import Diagnostic, InputError, RemoteError, StepError
 from bake.gather.archives import is_archive, newest
+from bake.gather.kept import kept
 from bake.plan.facts import UrlFact
 from bake.plan.step import HttpOp
 from bake.ports import Store
@@ -79,8 +80,7 @@ def _fact(known: _Known, store: Store) -> UrlFact:
 
 def _known(store: Store, name: str) -> _Known | None:
     """What was served under `name`, a URL or a digest and a URL; None if its bytes are gone."""
-    row = store.files.fact("url", name)
-    known = msgspec.msgpack.decode(row, type=_Known) if row else None
+    known = kept(store.files.fact("url", name), _Known)
     return known if known is not None and store.blobs.path(known.digest) is not None else None
 
 

@@ -22,7 +22,10 @@ class FileTable:
         rows = self._database.all(
             "SELECT path, stamp, digest FROM files WHERE root = (SELECT id FROM roots WHERE path = ?)", (raw(root),)
         )
-        return {text(path): (_stamp.decode(stamp), digest) for path, stamp, digest in rows}
+        try:
+            return {text(path): (_stamp.decode(stamp), digest) for path, stamp, digest in rows}
+        except msgspec.MsgspecError:
+            return {}  # damaged: the files are read once more
 
     def remember_digests(self, root: str, rows: Mapping[str, tuple[tuple[int, ...], str]]) -> None:
         if not rows:

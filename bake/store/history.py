@@ -35,7 +35,10 @@ class Results:
 
 
 class Run(msgspec.Struct, frozen=True):
-    """One run of a build: `started` in unix seconds, `outcome` and `report` as its writer meant them."""
+    """One run of a build: `started` in unix seconds, `outcome` and `report` as its writer meant them.
+
+    `report` is empty when it is damaged.
+    """
 
     id: int
     started: float
@@ -60,4 +63,11 @@ class Runs:
     def last(self, number: int = 1) -> tuple[Run, ...]:
         """That many runs, the latest first."""
         rows = self._database.all("SELECT id, started, outcome, report FROM runs ORDER BY id DESC LIMIT ?", (number,))
-        return tuple(Run(id, started, outcome, zlib.decompress(report)) for id, started, outcome, report in rows)
+        return tuple(Run(id, started, outcome, _plain(report)) for id, started, outcome, report in rows)
+
+
+def _plain(packed: bytes) -> bytes:
+    try:
+        return zlib.decompress(packed)
+    except zlib.error:
+        return b""

@@ -103,5 +103,9 @@ def _encode(parts: Parts) -> bytes:
     return zlib.compress(msgspec.msgpack.encode([(raw(name), raw(value)) for name, value in parts.items()]), 1)
 
 
-def _decode(data: bytes) -> Parts:
-    return {text(name): text(value) for name, value in _pairs.decode(zlib.decompress(data))}
+def _decode(data: bytes) -> Parts | None:
+    """None for what is damaged: a reason less, and nothing that a build needs."""
+    try:
+        return {text(name): text(value) for name, value in _pairs.decode(zlib.decompress(data))}
+    except (zlib.error, msgspec.MsgspecError):
+        return None

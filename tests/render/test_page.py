@@ -119,6 +119,29 @@ def test_steps_are_found_filtered_and_opened_by_their_links(chromium: Browser, p
     assert chromium.complaints() == []
 
 
+def test_a_thousand_steps_cost_little_to_open_and_to_search(chromium: Browser, pages: dict[str, Path]) -> None:
+    """Interactive in under 1 s: by processor time, which a busy machine does not change, and by size of the tree."""
+    chromium.open("about:blank")
+    chromium.call("Performance.enable", timeDomain="threadTicks")
+    before = _processor_seconds(chromium)
+    chromium.call("Page.navigate", url=pages["large"].as_uri())
+    ready = "new Promise((done) => { if (document.readyState === 'complete') done(); else window.onload = done })"
+    chromium.evaluate(f"{ready}.then(() => document.querySelectorAll('*').length)")
+    chromium.evaluate("document.body.offsetHeight")
+    opened = _processor_seconds(chromium)
+    chromium.evaluate(f"{FIND}.value = 'npm'; {FIND}.dispatchEvent(new Event('input')); document.body.offsetHeight")
+    assert 0 < opened - before < 1
+    assert _processor_seconds(chromium) - opened < 0.5
+    nodes = chromium.evaluate("document.querySelectorAll('*').length")
+    assert STEPS < nodes < 30 * STEPS
+
+
+def _processor_seconds(chromium: Browser) -> float:
+    """Of the page's main thread so far."""
+    rows = {row["name"]: row["value"] for row in chromium.call("Performance.getMetrics")["metrics"]}
+    return float(rows["TaskDuration"])
+
+
 def test_the_critical_path_is_the_chain_that_was_waited_for() -> None:
     report, _ = sample(60, 6, 3)
     steps = {step.id: step for step in report.steps}
