@@ -63,6 +63,9 @@ def read_lock(path: Path, shown: str) -> Lock | None:
 
 def parse_lock(source: Source) -> Lock:
     """Raises InputError with all that is wrong."""
+    if source.text.startswith("<<<<<<<") or "\n<<<<<<<" in source.text:
+        hint = "take either side, and run `bake lock`"
+        raise InputError(Diagnostic("bad-lock", f"{source.name} holds both sides of a merge conflict", hint=hint))
     document = parse_document(source, "")
     found = list(_wrong(document))
     if found:

@@ -42,3 +42,11 @@ def test_a_damaged_lock_is_shown(line: Call) -> None:
         code, _, err = line(command)
         assert (code, err.splitlines()[0]) == (2, err.splitlines()[0])
         assert "error[toml-syntax]" in err and "bake.lock:2" in err
+
+
+def test_a_merge_conflict_is_called_one(line: Call) -> None:
+    Path("bake.lock").write_text("version = 1\n<<<<<<< HEAD\n=======\n>>>>>>> other\n")
+    assert line("plan app")[::2] == (
+        2, "error[bad-lock]: bake.lock holds both sides of a merge conflict\n"
+        "  = hint: take either side, and run `bake lock`\n"
+    )  # fmt: skip
