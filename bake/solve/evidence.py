@@ -34,12 +34,12 @@ class Evidence:
         self._records = records
         self._contents = contents
         self._slots = slots
-        self._states = states
+        self.states = states
         self._sensitive = sensitive
 
     def parts(self, step: Step) -> dict[str, str]:
         """The named parts of the step's key, without its single files."""
-        return parts_of(step, self._states[step.inputs[0]], self._on_base(step), self._digest(step), self._sensitive)
+        return parts_of(step, self.states[step.inputs[0]], self._on_base(step), self._digest(step), self._sensitive)
 
     def why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
         """Why a step whose key has these parts must run."""
@@ -57,16 +57,16 @@ class Evidence:
         found = base_told(step, self._plan) if self._on_base(step) else {}
         for _, action in reads(step):
             source = self._plan.steps[step.inputs[action.input]]
-            files = self._contents.files(source, self._states.get(source.id), action)
+            files = self._contents.files(source, self.states.get(source.id), action)
             found |= {f"{FILE}{path}": identity for path, identity in files.items()}
         return found
 
-    def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
-        def digest(number: int, action: CopyAction) -> str:
-            source = self._plan.steps[step.inputs[number]]
-            return self._contents.digest(source, self._states.get(source.id), action)
+    def content(self, source: Step, action: CopyAction) -> str:
+        """The digest of what an action selects from the result of `source`."""
+        return self._contents.digest(source, self.states.get(source.id), action)
 
-        return digest
+    def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
+        return lambda number, action: self.content(self._plan.steps[step.inputs[number]], action)
 
     def _on_base(self, step: Step) -> bool:
         return any(origin.ordinal == 1 for origin in self._plan.origins.get(step.id, ()))

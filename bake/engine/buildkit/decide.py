@@ -8,11 +8,10 @@ or whose image was pruned, is a miss.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bake.plan.decide import reason
-from bake.plan.key import FILE, key_of, parts_of, reads
+from bake.plan.key import key_of
 from bake.plan.outcome import Image, Plan
 from bake.plan.reason import Why
 from bake.plan.select import SourceMissing
@@ -20,7 +19,8 @@ from bake.plan.step import CopyAction, ImageOp, MergeOp, ScratchOp, Step, StepId
 from bake.plan.tree import SCRATCH, StateId, state_of_images
 from bake.ports import Parts, Store
 from bake.solve.contents import Contents
-from bake.solve.slots import Slots, base_told
+from bake.solve.evidence import Evidence
+from bake.solve.slots import Slots
 
 
 @dataclass
@@ -44,10 +44,8 @@ class Decider:
     def __init__(self, plan: Plan, store: Store, contents: Contents, slots: Slots, sensitive: tuple[str, ...]) -> None:
         self._plan = plan
         self._store = store
-        self._contents = contents
-        self._slots = slots
-        self._sensitive = sensitive
         self._made = Decisions()
+        self._evidence = _Foretold(plan, store.records, contents, slots, self._made.states, sensitive)
 
     def decide(self) -> Decisions:
         made = self._made
@@ -75,8 +73,7 @@ class Decider:
         if any(i not in made.states and not self._is_tree(i) for i in step.inputs):
             return  # builds on what cannot be built
         try:
-            parent = made.states[step.inputs[0]]
-            parts = parts_of(step, parent, self._on_base(step), self._digest(step), self._sensitive)
+            parts = self._evidence.parts(step)
         except SourceMissing as error:
             made.missing[step.id] = error
             return
@@ -84,40 +81,24 @@ class Decider:
         made.keys[step.id], made.parts[step.id] = key, parts
         made.states[step.id] = StateId(_hash(f"state\0{key}"))
         if step.uncached or self._store.records.lookup(key) is None:
-            made.whys[step.id] = self._why(step, key, parts)
+            made.whys[step.id] = self._evidence.why(step, key, parts)
 
     def _is_tree(self, step: StepId) -> bool:
         return self._plan.steps[step].is_source
 
-    def _on_base(self, step: Step) -> bool:
-        return any(origin.ordinal == 1 for origin in self._plan.origins.get(step.id, ()))
-
-    def _digest(self, step: Step) -> Callable[[int, CopyAction], str]:
-        def digest(number: int, action: CopyAction) -> str:
-            source = self._plan.steps[step.inputs[number]]
-            state = self._made.states.get(source.id)
-            if state is not None:
-                return _hash(f"{state}\0{action.source}\0{action.exclude}\0{action.parents}")
-            return self._contents.digest(source, None, action)
-
-        return digest
-
-    def _why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
-        def now() -> Parts:
-            return {**parts, **self.files(step)}
-
-        known = self._store.records.known(key)
-        return reason(uncached=step.uncached, known=known, last=self._slots.last_parts(step, parts), now=now)
-
     def files(self, step: Step) -> Mapping[str, str]:
         """The base, and the files of contexts that a step reads, as parts that explain."""
-        found = base_told(step, self._plan) if self._on_base(step) else {}
-        for _, action in reads(step):
-            source = self._plan.steps[step.inputs[action.input]]
-            state = self._made.states.get(source.id)
-            files = self._contents.files(source, state, action)
-            found |= {f"{FILE}{path}": identity for path, identity in files.items()}
-        return found
+        return self._evidence.files(step)
+
+
+class _Foretold(Evidence):
+    """As for other engines, but that what a builder's state holds is named by how the state is made."""
+
+    def content(self, source: Step, action: CopyAction) -> str:
+        state = self.states.get(source.id)
+        if state is None:
+            return super().content(source, action)
+        return _hash(f"{state}\0{action.source}\0{action.exclude}\0{action.parents}")
 
 
 def _hash(text: str) -> str:
