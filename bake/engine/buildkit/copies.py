@@ -119,17 +119,22 @@ def copy_of(place: Placed, dest: str) -> Any:
 
 
 def owner_of(text: str, base: State) -> Any:
-    """`user[:group]`; names are looked up in the state that is written to, a user alone is its group too."""
+    """`user[:group]`; names are looked up in the state that is written to, a user alone is its group too.
+
+    `user:` has group 0, as with BuildKit's own front end (engine.embedded.owner has the rules).
+    """
     if not text:
         return None
-    user, _, group = text.partition(":")
+    user, colon, group = text.partition(":")
     found = MESSAGES.ChownOpt(user=_user(user, base))
-    found.group.CopyFrom(_user(group or user, base))
+    found.group.CopyFrom(_user(group if colon else user, base))
     return found
 
 
 def _user(text: str, base: State) -> Any:
-    if text.isdecimal():
+    if not text:
+        return MESSAGES.UserOpt(by_id=0)
+    if text.isdecimal() and int(text) < 1 << 31:
         return MESSAGES.UserOpt(by_id=int(text))
     if text == "root" and base is None:
         return MESSAGES.UserOpt(by_id=0)

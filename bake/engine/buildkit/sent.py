@@ -117,7 +117,8 @@ def _place(given: Input, action: CopyAction, place: str, files: dict[str, SentFi
     roots = select(tree_of(given), action)
     if not roots:
         return []
-    if action.unpack or (len(roots) == 1 and not roots[0].is_dir):
+    one_by_one = len(roots) > 1 and not action.dest.endswith("/")  # what the first makes of `dest`, the next one meets
+    if action.unpack or one_by_one or (len(roots) == 1 and not roots[0].is_dir):
         return [_alone(given, action, root, f"{place}/{number}", files) for number, root in enumerate(roots)]
     top = roots[0].entry if len(roots) == 1 else _DIRECTORY
     files[place] = SentFile(place, _with_mode(top, action))
