@@ -22,7 +22,7 @@ from bake.plan.layouts import parse_layout
 from bake.plan.lower import lower
 from bake.plan.lower.stage import Lowered, StageBuilder
 from bake.plan.outcome import HistoryLine, LayerRef
-from bake.plan.remote import FILE, Open, RemoteContext, ask_git, git_of
+from bake.plan.remote import FILE, Open, RemoteContext, ask_git, git_of, time_of
 from bake.plan.stages import find_target, reachable, source_stage, stage_named
 from bake.plan.step import Ambient, CopyAction, CopyOp, GitOp, HttpOp, LocalOp, ScratchOp, StepId
 from bake.spec.target import Target
@@ -262,6 +262,10 @@ class Recipe:
             found = RemoteContext(self.compiler, named, span, self.pull).time()
         elif named is not None and named.kind == "directory":
             found = None
+        elif value and (stage := epoch.stage_of(self.dockerfile, value)) is not None:
+            base = self._global(stage.base, stage.span)
+            op = epoch.source_of(stage, base, self.build_args, self.global_scope, self.escape)
+            found = time_of(self.compiler, op, self.pull)
         else:
             found = epoch.epoch_of(value, span)
         for scope in (self.build_args, self.global_scope):

@@ -66,6 +66,13 @@ def url_fact(asking: Asking, op: HttpOp, pull: bool) -> UrlFact:
     return fact
 
 
+def time_of(asking: Asking, op: GitOp | HttpOp, pull: bool) -> int | None:
+    """When it was made, in unix seconds: the commit's time, or what the server says (§11). Raises Open."""
+    if isinstance(op, GitOp):
+        return git_fact(asking, op, pull).time
+    return int(url_fact(asking, op, pull).time) or None
+
+
 def text(asking: Asking, key: str) -> str | None:
     """A text of `Facts.texts`. Raises Open while it is not known."""
     if key not in asking.facts.texts:
@@ -113,7 +120,5 @@ class RemoteContext:
         return text(self._asking, f"{served.digest}{MEMBER}{path if served.archive else ''}")
 
     def time(self) -> int | None:
-        """When it was made, in unix seconds: the commit's time, or what the server says (§11). Raises Open."""
-        if isinstance(self._op, GitOp):
-            return git_fact(self._asking, self._op, self._pull).time
-        return int(url_fact(self._asking, self._op, self._pull).time) or None
+        """As `time_of`."""
+        return time_of(self._asking, self._op, self._pull)

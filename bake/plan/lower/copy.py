@@ -38,7 +38,7 @@ def lower_copy(stage: StageBuilder, instruction: Copy) -> None:
         source = stage.world.source(instruction.from_, stage, span, True)
     sources = [(stage.word(text, span), source) for text in instruction.sources]
     for written, (text, _) in zip(instruction.sources, sources, strict=True):
-        if _is_remote(text):
+        if is_remote(text):
             kind = "git ref" if is_git_url(text) else "URL"
             message = f"source can't be a {kind} for COPY"
             raise InputError(Diagnostic("copy-remote", message, place_of(span, written), "use ADD"))
@@ -49,7 +49,7 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
     span = instruction.span
     texts = [stage.word(text, span) for text in instruction.sources]
     checksum = stage.word(instruction.checksum, span) if instruction.checksum else ""
-    remote = [text for text in texts if _is_remote(text)]
+    remote = [text for text in texts if is_remote(text)]
     if checksum and len(texts) != 1:
         raise InputError(
             Diagnostic("bad-checksum", "checksum can't be specified for multiple sources", span, _CHECKSUM)
@@ -62,17 +62,23 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
         raise InputError(Diagnostic("bad-checksum", message, place, _CHECKSUM))
     sources: list[tuple[str, StepId | None]] = []
     for text in texts:
-        if not _is_remote(text):
+        if not is_remote(text):
             sources.append((text, stage.world.context()))
             continue
-        op = _git(text, instruction, checksum) if is_git_url(text) else _http(text, checksum)
+        op = remote_op(text, instruction, checksum)
         step = stage.world.graph.add(op)
         sources.append((f"/{op.name}" if isinstance(op, HttpOp) else "/", step))
     unpack = instruction.unpack if instruction.unpack is not None else not remote
     _lower(stage, instruction, sources, parents=False, unpack=unpack, shown=texts)
 
 
-def _is_remote(text: str) -> bool:
+def remote_op(text: str, instruction: Add, checksum: str) -> GitOp | HttpOp:
+    """What an ADD of a URL fetches. Raises InputError."""
+    return _git(text, instruction, checksum) if is_git_url(text) else _http(text, checksum)
+
+
+def is_remote(text: str) -> bool:
+    """Whether a source of ADD is fetched from elsewhere."""
     return text.startswith(("http://", "https://")) or is_git_url(text)
 
 
