@@ -12,7 +12,7 @@ _REFUSED = {
 }
 _SAID = {
     "cache_from": "bake reads caches of type registry and local; the others are left out",
-    "resources": "steps start when so much is free, but are not held to it: that comes with a later version",
+    "resources": "steps wait until so much is free; a step that takes more than it says is not stopped",
 }
 
 CACHE_TYPES = ("registry", "local", "inline")
