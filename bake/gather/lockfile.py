@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bake.errors import Diagnostic, InputError, Source
+from bake.errors import Diagnostic, InputError, Source, Span
 from bake.spec.document import Document, Place, parse_document
 
 VERSION = 1
@@ -63,9 +63,14 @@ def read_lock(path: Path, shown: str) -> Lock | None:
 
 def parse_lock(source: Source) -> Lock:
     """Raises InputError with all that is wrong."""
-    if source.text.startswith("<<<<<<<") or "\n<<<<<<<" in source.text:
-        hint = "take either side, and run `bake lock`"
-        raise InputError(Diagnostic("bad-lock", f"{source.name} holds both sides of a merge conflict", hint=hint))
+    for number, line in enumerate(source.text.splitlines(), 1):
+        if line.startswith("<<<<<<<"):
+            span = Span(source, number, 1, number, len(line) + 1)
+            message, hint = (
+                f"{source.name} holds both sides of a merge conflict",
+                "take either side, and run `bake lock`",
+            )
+            raise InputError(Diagnostic("bad-lock", message, span, hint))
     document = parse_document(source, "")
     found = list(_wrong(document))
     if found:

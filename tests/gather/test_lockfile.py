@@ -109,7 +109,7 @@ def test_what_is_written_is_read_back_and_written_alike(one: Lock, two: Lock) ->
 @pytest.mark.parametrize(
     ("text", "code", "line", "column"),
     [
-        ("version = 1\n<<<<<<< HEAD\n", "toml-syntax", 2, 1),
+        ("version = 1\n<<<<<<< HEAD\n", "bad-lock", 2, 1),
         ("", "lock-version", 1, 1),
         ("version = 2\n", "lock-version", 1, 11),
         ("version = 1\n[images.x]\n", "bad-lock", 2, 2),
