@@ -57,6 +57,9 @@ def subject(tmp_path_factory: pytest.TempPathFactory, daemon: Daemon) -> Subject
 @pytest.fixture(scope="module")
 def built(subject: Subject) -> Iterator[Mapping[str, Any]]:
     refused = subject.build_all(IMAGES)
+    if subject.said:  # 20.10 now and then fails one of hundreds of solves at once; what stays wrong fails again
+        print(subject.said)
+        refused = subject.build_all(IMAGES)
     found = subject.read([case.name for case in IMAGES if case.name not in refused])
     failed = {case.name: {"error": f"not built: {subject.said}"} for case in IMAGES}
     yield failed | found | {name: {"error": text} for name, text in refused.items()}
@@ -75,6 +78,7 @@ def test_image_is_the_daemons_own(case: Case, built: Mapping[str, Any]) -> None:
 @pytest.mark.parametrize("case", named([case for case in IMAGES if case.reference]))
 def test_image_is_as_the_reference_says(case: Case, built: Mapping[str, Any]) -> None:
     found = built[case.name]
+    assert "error" not in found, found["error"]
     for part, wanted in case.expect.items():
         have = {key: found[part].get(key, "gone") for key in wanted} if isinstance(wanted, dict) else found[part]
         assert have == wanted

@@ -124,7 +124,8 @@ def test_another_builder_takes_over(project: Any, own_daemon: Daemon, daemon: Da
     told = [e.diagnostic for e in project.events if isinstance(e, DiagnosticFound)]
     assert {d.code for d in told} == {"trying-again"} and all("on another builder" in d.message for d in told)
     again = [e.text for e in project.events if isinstance(e, StepProgress)]
-    assert again and all("lost builder" in text and text.endswith("; it starts again") for text in again)
+    # None where the builder died before it said that it had begun a step.
+    assert all("lost builder" in text and text.endswith("; it starts again") for text in again)
 
 
 def test_an_absent_builder_is_left_out(project: Any, daemon: Daemon) -> None:
