@@ -1,24 +1,64 @@
-"""The real BuildKit: Debian's `dockerd` on a private socket, without any network of its own."""
+"""The real BuildKit: a `dockerd` on a private socket, without any network of its own.
+
+Three kinds: this Debian's (20.10, BuildKit 0.8), the one of Debian 13 (26.1, BuildKit 0.13), and that one with images
+in containerd, whose BuildKit has every exporter.
+"""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from types import TracebackType
+
+from debian_root import debian_root, inside
 
 DOCKERD = "/usr/sbin/dockerd"
 START_S = 60
 
 
+@dataclass(frozen=True)
+class Kind:
+    """`words` start the daemon, up to the options that all kinds take; `settings` is its daemon.json."""
+
+    words: Callable[[], list[str]]
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+def _own() -> list[str]:
+    if not Path(DOCKERD).exists():
+        raise RuntimeError(f"{DOCKERD} is not installed; these tests need it (Debian package docker.io)")
+    return [DOCKERD]
+
+
+@cache
+def _of_debian_13() -> list[str]:
+    return [*inside(newer_root()), "dockerd", "--ip6tables=false"]
+
+
+def newer_root() -> Path:
+    """Where Docker Engine 26.1 and its buildx are; made when first asked for."""
+    return debian_root("trixie", ["docker.io", "docker-buildx", "ca-certificates"])
+
+
+OLD = Kind(_own)
+NEWER = Kind(_of_debian_13)
+NEWER_IN_CONTAINERD = Kind(_of_debian_13, {"features": {"containerd-snapshotter": True}})
+
+
 class Daemon:
     """Lives as long as the `with`. It can be killed and started again on the same data."""
 
-    def __init__(self, data: Path | None = None) -> None:
+    def __init__(self, data: Path | None = None, kind: Kind = OLD) -> None:
+        self._kind = kind
         self.root = Path(tempfile.mkdtemp(prefix="bake-dockerd-"))
         self._data = data or self.root / "data"
         self.socket = self.root / "sock"
@@ -29,19 +69,15 @@ class Daemon:
         return f"docker://{self.socket}"
 
     def start(self) -> None:
-        if not Path(DOCKERD).exists():
-            raise RuntimeError(f"{DOCKERD} is not installed; these tests need it (Debian package docker.io)")
+        words = [*self._kind.words()]
         self.socket.unlink(missing_ok=True)
+        (self.root / "daemon.json").write_text(json.dumps(self._kind.settings))
         log = (self.root / "log").open("ab")
         with log:
-            self._process = subprocess.Popen(
-                [
-                    DOCKERD, "--iptables=false", "--bridge=none", "--data-root", str(self._data),
-                    "--exec-root", str(self.root / "exec"), "-H", f"unix://{self.socket}",
-                    "--pidfile", str(self.root / "pid"),
-                ],
-                stdout=log, stderr=log, stdin=subprocess.DEVNULL,
-            )  # fmt: skip
+            words += ["--config-file", str(self.root / "daemon.json"), "--iptables=false", "--bridge=none"]
+            words += ["--data-root", str(self._data), "--exec-root", str(self.root / "exec")]
+            words += ["-H", f"unix://{self.socket}", "--pidfile", str(self.root / "pid")]
+            self._process = subprocess.Popen(words, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         end = time.monotonic() + START_S
         while time.monotonic() < end and self._process.poll() is None:
             if "API listen on" in (self.root / "log").read_text(errors="replace") and self.socket.exists():
@@ -90,6 +126,6 @@ class Daemon:
                 self._process.kill()
                 self._process.wait()
         self._end_containerd()
-        if os.path.ismount(self.root / "data"):
+        while os.path.ismount(self.root / "data"):  # one for each start after a kill
             subprocess.run(["umount", "-l", str(self.root / "data")], check=False)
         shutil.rmtree(self.root, ignore_errors=True)
