@@ -23,6 +23,8 @@ from debian_root import debian_root, inside
 
 DOCKERD = "/usr/sbin/dockerd"
 START_S = 60
+DOCKER = ("docker.io", "docker-cli", "docker-buildx", "ca-certificates")
+"""The packages of a Docker Engine, from Debian 13 on."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,7 @@ def _of_debian_13() -> list[str]:
 
 def newer_root() -> Path:
     """Where Docker Engine 26.1 and its buildx are; made when first asked for."""
-    return debian_root("trixie", ["docker.io", "docker-buildx", "ca-certificates"])
+    return debian_root("trixie", DOCKER)
 
 
 OLD = Kind(_own)
