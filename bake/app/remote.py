@@ -36,7 +36,7 @@ def make_walk(
 ) -> Walk:  # fmt: skip
     """Raises InputError for builders that cannot be, HostError when the packages for them are missing."""
     pool = make_pool(session)
-    from bake.engine.buildkit.build import BuildSettings
+    from bake.engine.buildkit.settings import BuildSettings
     from bake.engine.buildkit.walk import Walk
 
     def form(target: str) -> tuple[str, int]:

@@ -1,56 +1,33 @@
-"""One image on one builder: lowered, solved, its tests run, its layers taken into the store."""
+"""One image on one builder: lowered, its tests and itself solved, its layers taken into the store (`exports`)."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from shlex import quote
 from typing import Any
 from uuid import uuid4
 
 import anyio
-import msgspec
-from anyio import to_thread
 
 from bake.engine.buildkit.board import Board
 from bake.engine.buildkit.capabilities import BuilderCannot
-from bake.engine.buildkit.collect import Keep, Taken, collect
-from bake.engine.buildkit.docker import DockerApi
+from bake.engine.buildkit.exports import Exports
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.llb import Output
 from bake.engine.buildkit.lower import Lowering
-from bake.engine.buildkit.offer import INLINE, offer
-from bake.engine.buildkit.services.filesend import FileSend
-from bake.engine.buildkit.session import Session
+from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.site import Site
-from bake.engine.buildkit.solve import BuilderLost, Caches, Solve, Wish
+from bake.engine.buildkit.solve import BuilderLost, Solve, Wish
 from bake.engine.buildkit.status import Update
 from bake.engine.buildkit.timing import Deadlines
-from bake.errors import BakeError, Diagnostic, HostError, InputError, StepError, StepFailed
+from bake.errors import BakeError, Diagnostic, InputError, StepError, StepFailed
 from bake.plan.outcome import Image
 from bake.plan.step import ExecOp, SecretMount, SshMount, Step, StepId
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Store, Task
+from bake.ports import Task
 from bake.solve.tasks import Tasks
-
-
-@dataclass(frozen=True)
-class BuildSettings:
-    """How images are built. All but `tell` take a target's name, or steps.
-
-    `form`: (compression, level) of the layers that are taken in; `fetch`: whether they are wanted at all, and do not
-    just stay in the builder; `caches`: those elsewhere that are read and written; `shown`: how a step is named.
-    """
-
-    store: Store
-    platform: str
-    form: Callable[[str], tuple[str, int]]
-    fetch: Callable[[str], bool]
-    caches: Callable[[str], Caches]
-    tell: Callable[[Diagnostic], None]
-    shown: Mapping[StepId, str]
 
 
 class Build:
@@ -65,8 +42,8 @@ class Build:
         self._steps = steps
         self._tasks = tasks
         self._board = board
-        self._images = images
         self._settings = settings
+        self._exports = Exports(site, image, images, settings, self._solve)
         self._states: Mapping[StepId, StateId] = defaultdict(lambda: SCRATCH)
         self._low = Lowering(
             steps, self._given, site.caps, settings.platform, self._secret_id, self._agent_id, settings.shown
@@ -85,12 +62,13 @@ class Build:
                 await self._solve(self._wish(test))
         if final is None:
             return ()
+        wish = self._wish(final)
         states: tuple[StateId, ...] | None = None
         if self._settings.fetch(self._image.target):
-            states = await self._exported(final)
+            states = await self._exports.take(wish)
         else:
-            await self._solve(self._wish(final))
-        await self._offer(final)
+            await self._solve(wish)
+        await self._exports.offer(wish)
         return states
 
     # Lowering
@@ -118,7 +96,7 @@ class Build:
 
     # Solving
 
-    def _wish(self, output: Output, exporter: str = "", attrs: Mapping[str, str] | None = None) -> Wish:
+    def _wish(self, output: Output) -> Wish:
         asked = [step.op for step in self._steps.values() if isinstance(step.op, ExecOp)]
         entitlements = (
             *(["network.host"] if any(op.network == "host" for op in asked) else []),
@@ -128,7 +106,11 @@ class Build:
         if caches.exports and not self._site.writes_caches:
             caches = replace(caches, exports=())
         return Wish(
-            self._low.graph.definition(output), self._site.session, exporter, attrs or {}, entitlements, True, caches
+            self._low.graph.definition(output),
+            self._site.session,
+            entitlements=entitlements,
+            internal=True,
+            caches=caches,
         )
 
     async def _solve(self, wish: Wish) -> Mapping[str, str]:
@@ -194,100 +176,6 @@ class Build:
         for id in self._low.digests.get(digest, ()):
             return self._steps[id]
         return None
-
-    # Exporting
-
-    async def _exported(self, final: Output) -> tuple[StateId, ...]:
-        if self._site.address.docker:
-            return await self._from_docker(final)
-        return await self._from_stream(final)
-
-    def _keep(self) -> Keep:
-        store = self._settings.store
-        compression, level = self._settings.form(self._image.target)
-        known = frozenset(self._images.base_diff_ids(self._image))
-        return Keep(known, store.layers.scratch, store.blobs.adopt, compression, level)
-
-    async def _offer(self, final: Output) -> None:
-        """Writes the caches that the builder has not written while it built."""
-        if self._site.writes_caches:
-            return
-        for row in self._settings.caches(self._image.target).exports:
-
-            async def export(name: str) -> None:
-                wish = self._wish(final, "moby", {"name": name, "containerimage.config": _config(self._image, name)})
-                await self._solve(replace(wish, caches=replace(wish.caches, exports=(INLINE,))))
-
-            problem = await offer(self._site, row, export)
-            if problem is not None:
-                self._settings.tell(problem)
-
-    async def _from_docker(self, final: Output) -> tuple[StateId, ...]:
-        """Into the Docker Engine under a passing name, out of it by its API unless the store has the layers."""
-        name = f"bake-passing-{uuid4().hex}:1"
-        attrs = {"name": name, "containerimage.config": _config(self._image, name)}
-        await self._solve(self._wish(final, "moby", attrs))
-        api = self._site.docker()
-
-        def fetch() -> tuple[StateId, ...]:
-            states = self._images.already(self._image, api.layers(name))
-            if states is not None:
-                return states
-            with api.save([name]) as archive:
-                return self._images.take_in(self._image, _only(collect(archive, self._keep())))
-
-        try:
-            return await to_thread.run_sync(fetch, abandon_on_cancel=True)
-        finally:
-            with anyio.move_on_after(5, shield=True):
-                await self._drop(api, name)
-
-    async def _drop(self, api: DockerApi, name: str) -> None:
-        """What cannot be tidied up is no reason to lose what was built."""
-        try:
-            await to_thread.run_sync(api.drop, name)
-        except HostError as error:
-            message = f"the image {name} stays in the Docker Engine: {error}"
-            hint = "remove it with docker rmi if it is still there"
-            self._settings.tell(Diagnostic("builder-failed", message, hint=hint, severity="warning"))
-
-    async def _from_stream(self, final: Output) -> tuple[StateId, ...]:
-        """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""
-        file: Path = self._settings.store.layers.scratch() / "export"
-        send = FileSend(file)
-        builder = await self._site.open()
-        async with Session(builder, {**self._site.methods(), **send.methods()}, self._site.shared_key) as session:
-            attrs = {"containerimage.config": _config(self._image)}
-            await self._solve(replace(self._wish(final, "oci", attrs), session=session))
-
-        def read() -> tuple[StateId, ...]:
-            with file.open("rb") as archive:
-                return self._images.take_in(self._image, _only(collect(archive, self._keep())))
-
-        states = await to_thread.run_sync(read)
-        file.unlink()
-        return states
-
-
-def _only(found: Mapping[str, Sequence[Taken]]) -> Sequence[Taken]:
-    for taken in found.values():
-        return taken
-    raise HostError(Diagnostic("bad-export", "the builder exported no image"))
-
-
-def _config(image: Image, mark: str = "") -> str:
-    """What the exporter needs; the image's own config is made from the plan, as for every engine.
-
-    `mark` makes it another image than all others, as one that is dropped by a name would take its twins along.
-    """
-    return msgspec.json.encode(
-        {
-            "architecture": image.platform.arch,
-            "os": image.platform.os,
-            "rootfs": {"type": "layers", "diff_ids": []},
-            "config": {"Labels": {"bake.passing": mark}} if mark else {},
-        }
-    ).decode()
 
 
 def _changed(problem: str) -> InputError:

@@ -10,11 +10,12 @@ from collections.abc import Callable
 import anyio
 
 from bake.engine.buildkit.board import Board
-from bake.engine.buildkit.build import Build, BuildSettings
+from bake.engine.buildkit.build import Build
 from bake.engine.buildkit.choice import Candidate, Work, prefixes
 from bake.engine.buildkit.decide import Decider
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.pool import Pool
+from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.solve import BuilderBusy, BuilderLost
 from bake.errors import BakeError, Diagnostic, StepError, StepFailed
 from bake.events import Event

@@ -1,0 +1,136 @@
+"""An image that a builder has made, out of it: its layers into the store, its cache to where others read it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import anyio
+import msgspec
+from anyio import to_thread
+
+from bake.engine.buildkit.collect import Keep, Taken, collect
+from bake.engine.buildkit.docker import DockerApi
+from bake.engine.buildkit.images import Images
+from bake.engine.buildkit.offer import INLINE, offer
+from bake.engine.buildkit.services.filesend import FileSend
+from bake.engine.buildkit.session import Session
+from bake.engine.buildkit.settings import BuildSettings
+from bake.engine.buildkit.site import Site
+from bake.engine.buildkit.solve import Wish
+from bake.errors import Diagnostic, HostError
+from bake.plan.outcome import Image
+from bake.plan.tree import StateId
+
+Solving = Callable[[Wish], Awaitable[Mapping[str, str]]]
+"""Has the builder do what a wish says; its answer."""
+
+
+class Exports:
+    """Of one image; `solving` has the builder do what a wish says, with the answer to it."""
+
+    def __init__(self, site: Site, image: Image, images: Images, settings: BuildSettings, solving: Solving) -> None:
+        self._site = site
+        self._image = image
+        self._images = images
+        self._settings = settings
+        self._solve = solving
+
+    async def take(self, wish: Wish) -> tuple[StateId, ...]:
+        """Solves `wish`, and takes the layers of its result into the store; their states.
+
+        Raises as a solve does, and HostError for an export that is not what the plan says.
+        """
+        if self._site.address.docker:
+            return await self._from_docker(wish)
+        return await self._from_stream(wish)
+
+    def _keep(self) -> Keep:
+        store = self._settings.store
+        compression, level = self._settings.form(self._image.target)
+        known = frozenset(self._images.base_diff_ids(self._image))
+        return Keep(known, store.layers.scratch, store.blobs.adopt, compression, level)
+
+    async def offer(self, wish: Wish) -> None:
+        """Writes the caches that the builder has not written while it built."""
+        if self._site.writes_caches:
+            return
+        for row in self._settings.caches(self._image.target).exports:
+
+            async def export(name: str) -> None:
+                attrs = {"name": name, "containerimage.config": _config(self._image, name)}
+                caches = replace(wish.caches, exports=(INLINE,))
+                await self._solve(replace(wish, exporter="moby", attrs=attrs, caches=caches))
+
+            problem = await offer(self._site, row, export)
+            if problem is not None:
+                self._settings.tell(problem)
+
+    async def _from_docker(self, wish: Wish) -> tuple[StateId, ...]:
+        """Into the Docker Engine under a passing name, out of it by its API unless the store has the layers."""
+        name = f"bake-passing-{uuid4().hex}:1"
+        attrs = {"name": name, "containerimage.config": _config(self._image, name)}
+        await self._solve(replace(wish, exporter="moby", attrs=attrs))
+        api = self._site.docker()
+
+        def fetch() -> tuple[StateId, ...]:
+            states = self._images.already(self._image, api.layers(name))
+            if states is not None:
+                return states
+            with api.save([name]) as archive:
+                return self._images.take_in(self._image, _only(collect(archive, self._keep())))
+
+        try:
+            return await to_thread.run_sync(fetch, abandon_on_cancel=True)
+        finally:
+            with anyio.move_on_after(5, shield=True):
+                await self._drop(api, name)
+
+    async def _drop(self, api: DockerApi, name: str) -> None:
+        """What cannot be tidied up is no reason to lose what was built."""
+        try:
+            await to_thread.run_sync(api.drop, name)
+        except HostError as error:
+            message = f"the image {name} stays in the Docker Engine: {error}"
+            hint = "remove it with docker rmi if it is still there"
+            self._settings.tell(Diagnostic("builder-failed", message, hint=hint, severity="warning"))
+
+    async def _from_stream(self, wish: Wish) -> tuple[StateId, ...]:
+        """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""
+        file: Path = self._settings.store.layers.scratch() / "export"
+        send = FileSend(file)
+        builder = await self._site.open()
+        async with Session(builder, {**self._site.methods(), **send.methods()}, self._site.shared_key) as session:
+            attrs = {"containerimage.config": _config(self._image)}
+            await self._solve(replace(wish, exporter="oci", attrs=attrs, session=session))
+
+        def read() -> tuple[StateId, ...]:
+            with file.open("rb") as archive:
+                return self._images.take_in(self._image, _only(collect(archive, self._keep())))
+
+        states = await to_thread.run_sync(read)
+        file.unlink()
+        return states
+
+
+def _only(found: Mapping[str, Sequence[Taken]]) -> Sequence[Taken]:
+    for taken in found.values():
+        return taken
+    raise HostError(Diagnostic("bad-export", "the builder exported no image"))
+
+
+def _config(image: Image, mark: str = "") -> str:
+    """What the exporter needs; the image's own config is made from the plan, as for every engine.
+
+    `mark` makes it another image than all others, as one that is dropped by a name would take its twins along.
+    """
+    return msgspec.json.encode(
+        {
+            "architecture": image.platform.arch,
+            "os": image.platform.os,
+            "rootfs": {"type": "layers", "diff_ids": []},
+            "config": {"Labels": {"bake.passing": mark}} if mark else {},
+        }
+    ).decode()
