@@ -16,6 +16,8 @@ _LONG = 60
 _DIGITS = 12
 _CONTEXT = 12
 """So much of what is the same is shown before the first difference."""
+_OWN = ("stage ", "target ")
+"""How a base begins that is built here."""
 _HIDDEN = re.compile(r"sha256:[0-9a-f]{64}")
 """What stands for a sensitive value (bake/plan/key.py)."""
 
@@ -67,6 +69,10 @@ def _detail(kind: str, names: Sequence[str], old: Parts, new: Parts) -> str:
 
 def _base(old: str, new: str) -> str:
     """`the base image changed: python:3.12: 5d3ee4f2c1aa → 8ffa1c77be01`, as far as it is known what they were."""
+    if new.startswith(_OWN) and old in ("", new):
+        return f"{new}, which it is FROM, has a new result"
+    if new.startswith(_OWN) or old.startswith(_OWN):
+        return f"it is now FROM {_name(new) or 'another base'}" + (f", before {_name(old)}" if old else "")
     (before, was), (after, now) = (text.partition("@sha256:")[::2] for text in (old, new))
     if not was or not now or old == new:
         return "the base image changed"
@@ -76,6 +82,10 @@ def _base(old: str, new: str) -> str:
         if before == after
         else f"the base image changed: {before} → {after}"
     )
+
+
+def _name(base: str) -> str:
+    return base.partition("@")[0]
 
 
 def _instruction(old: str, new: str) -> str:

@@ -34,7 +34,8 @@ Digest = Callable[[int, CopyAction], str]
 FILE = "file."
 """Parts with this prefix say which files a content digest was made of; they explain, and are not hashed."""
 BASE = "told.base"
-"""The base image by name and digest; it explains, and is not hashed: what its layers hold is in `base`."""
+"""`NAME:TAG@DIGEST` of the base image, or `stage NAME`, `target NAME`; it explains, and is not hashed: what is in it
+is in `base`."""
 _NOT_HASHED = (FILE, BASE)
 
 

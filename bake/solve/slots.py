@@ -51,8 +51,13 @@ class Slots:
 
 
 def base_told(step: Step, plan: Plan) -> dict[str, str]:
-    """The part that says which image a step stands on; none where that is no image of a registry."""
+    """The part that says what a stage's first step stands on: a registry's image, or a stage or target of the spec."""
     op = plan.steps[step.inputs[0]].op
-    if not isinstance(op, ImageOp):
-        return {}
-    return {BASE: f"{parse_reference(op.reference).name_tag}@{op.manifest}"}
+    if isinstance(op, ImageOp):
+        return {BASE: f"{parse_reference(op.reference).name_tag}@{op.manifest}"}
+    own = {origin.target for origin in plan.origins.get(step.id, ())}
+    below = plan.origins.get(step.inputs[0], ())
+    stage = next((origin for origin in below if origin.target in own), None)
+    if stage is not None:
+        return {BASE: f"stage {stage.stage}"}
+    return {BASE: f"target {below[0].target}"} if below else {}
