@@ -23,7 +23,7 @@ from bake.engine.embedded.launch import HelperSettings
 from bake.engine.embedded.server import Server
 from bake.engine.embedded.workspace import Workspace
 from bake.errors import Diagnostic, HostError
-from bake.ports import Sandbox
+from bake.ports.sandbox import Sandbox
 
 if TYPE_CHECKING:
     from bake.sandbox.emulation import Emulation

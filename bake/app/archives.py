@@ -12,7 +12,9 @@ from bake.image.form import Compression, level_of, packed_level
 from bake.oci import media_types
 from bake.oci.model import Descriptor
 from bake.plan.tree import StateId
-from bake.ports import Engine, Layer, Store
+from bake.ports.engine import Engine
+from bake.ports.layers import Layer
+from bake.ports.store import Store
 
 _AT_ONCE = 2
 _DATED = "dated"

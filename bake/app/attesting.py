@@ -15,7 +15,9 @@ from bake.image.assemble import Assembled
 from bake.image.attest.values import Invocation, ProvenanceOptions
 from bake.oci.reference import Reference
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Engine, Store, Unloader
+from bake.ports.engine import Engine
+from bake.ports.store import Store
+from bake.ports.unload import Unloader
 from bake.spec.target import Table, Target
 
 if TYPE_CHECKING:

@@ -44,7 +44,7 @@ from bake.events import (
 )
 from bake.image.attest.values import Invocation
 from bake.plan.outcome import Image, Plan
-from bake.ports import Store
+from bake.ports.store import Store
 from bake.render.logs import LogFold
 from bake.render.report import ReportFold
 from bake.solve.contents import Contents

@@ -12,7 +12,7 @@ from bake.errors import BakeError
 from bake.events import Event
 from bake.plan.outcome import Image
 from bake.plan.tree import StateId
-from bake.ports import Store
+from bake.ports.store import Store
 
 if TYPE_CHECKING:
     from bake.registry.client import Registry

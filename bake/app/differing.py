@@ -22,7 +22,7 @@ from bake.oci.documents import CONFIG_LIMIT, decode_config
 from bake.oci.model import Descriptor, Manifest
 from bake.oci.platform import Platform, parse_platform
 from bake.plan.tree import Listing, state_of_images
-from bake.ports import Layer
+from bake.ports.layers import Layer
 from bake.registry.places import Place, named
 
 

@@ -19,7 +19,8 @@ from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
 from bake.plan.outcome import Image
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Engine, Fetch, Store
+from bake.ports.engine import Engine, Fetch
+from bake.ports.store import Store
 
 if TYPE_CHECKING:
     from bake.image.attest.statement import Attached, Statement

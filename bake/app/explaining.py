@@ -18,7 +18,7 @@ from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.events import StepReport
 from bake.plan.step import Origin
-from bake.ports import Record, Records
+from bake.ports.records import Record, Records
 
 
 @dataclass(frozen=True)

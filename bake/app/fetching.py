@@ -13,7 +13,9 @@ from bake.oci.model import Descriptor
 from bake.oci.platform import Platform
 from bake.oci.reference import Reference
 from bake.plan.facts import ImageFact
-from bake.ports import Layer, Say, Store
+from bake.ports.engine import Say
+from bake.ports.layers import Layer
+from bake.ports.store import Store
 
 if TYPE_CHECKING:
     from bake.registry.client import Registry
@@ -36,7 +38,7 @@ class RegistryImages:
 
 
 class Fetcher:
-    """`ports.Fetch` on the registry client: tries the repositories known to hold the blob, one after the other.
+    """`ports.engine.Fetch` on the registry client: tries the repositories known to hold the blob, one after the other.
 
     `lost`: the layers of steps of which it was found out that nobody holds them any more.
     """

@@ -20,7 +20,7 @@ from bake.events import StepReport
 from bake.oci.platform import parse_platform
 from bake.plan.outcome import Plan
 from bake.plan.step import ExecOp, StepId
-from bake.ports import Record
+from bake.ports.records import Record
 from bake.solve.contents import Contents
 from bake.solve.drive import Drive
 from bake.solve.planned import PlannedStep, PlannedTarget, PlanReport, makespan, status_of

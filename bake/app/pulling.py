@@ -15,7 +15,7 @@ from bake.oci.platform import parse_platform
 from bake.oci.reference import Reference, parse_reference
 from bake.plan.facts import ImageFact, ImageQuery
 from bake.plan.tree import SCRATCH
-from bake.ports import Layer
+from bake.ports.layers import Layer
 from bake.registry.together import together
 
 

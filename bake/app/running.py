@@ -15,7 +15,7 @@ from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.oci.platform import Platform, parse_platform
 from bake.plan.compile import platforms_of
-from bake.ports import Process
+from bake.ports.engine import Process
 
 
 async def run(

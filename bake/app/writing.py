@@ -21,7 +21,7 @@ from bake.export import EXPORTERS, Exported
 from bake.image.attest.provenance import FILE as PROVENANCE
 from bake.image.attest.statement import statement_json, subjects
 from bake.oci.platform import Platform
-from bake.ports import Unload
+from bake.ports.unload import Unload
 from bake.render.diagnostics import info_of
 
 _SHOWN = 5

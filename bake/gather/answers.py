@@ -16,7 +16,7 @@ from bake.oci.digest import is_digest
 from bake.plan.facts import Facts, GitFact, ImageFact, ImageQuery, Needs, UrlFact
 from bake.plan.remote import MEMBER
 from bake.plan.step import GitOp, HttpOp
-from bake.ports import Store
+from bake.ports.store import Store
 
 _Remote = tuple[dict[ImageQuery, ImageFact], dict[HttpOp, UrlFact], dict[GitOp, GitFact]]
 

@@ -24,7 +24,7 @@ from bake.plan.facts import GitFact
 from bake.plan.git_url import is_commit
 from bake.plan.step import GitOp
 from bake.plan.tree import digest_of
-from bake.ports import Store
+from bake.ports.store import Store
 
 Warn = Callable[[Diagnostic], None]
 

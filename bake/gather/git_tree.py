@@ -10,7 +10,7 @@ from pathlib import Path
 from bake.gather.scan import scan
 from bake.plan.step import CopyAction, LocalOp
 from bake.plan.tree import Tree
-from bake.ports import Files
+from bake.ports.files import Files
 
 _ALL = CopyAction(0, "/", "/")
 

@@ -18,7 +18,7 @@ from bake.oci.model import Descriptor, ImageConfig
 from bake.oci.platform import Platform, parse_platform
 from bake.oci.reference import Reference, parse_reference
 from bake.plan.facts import ImageFact, ImageQuery
-from bake.ports import Files
+from bake.ports.files import Files
 
 
 class ImageSource(Protocol):

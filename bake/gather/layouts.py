@@ -16,7 +16,7 @@ from bake.oci.platform import Platform, parse_platform
 from bake.plan.bases import LAYOUT
 from bake.plan.facts import ImageFact, ImageQuery
 from bake.plan.layouts import Layout, parse_layout
-from bake.ports import Store
+from bake.ports.store import Store
 
 _DEEPEST = 4
 _CHUNK = 1 << 20

@@ -20,7 +20,7 @@ from bake.errors import Diagnostic, InputError
 from bake.plan.select import SourceMissing, select
 from bake.plan.step import CopyAction, LocalOp
 from bake.plan.tree import Entry, Kind, Stamp, Tree, ordered
-from bake.ports import Files
+from bake.ports.files import Files
 
 _RACY_NS = 50_000_000
 _KINDS: dict[int, Kind] = {

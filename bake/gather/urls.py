@@ -17,7 +17,7 @@ from bake.gather.archives import is_archive, newest
 from bake.gather.kept import kept
 from bake.plan.facts import UrlFact
 from bake.plan.step import HttpOp
-from bake.ports import Store
+from bake.ports.store import Store
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse

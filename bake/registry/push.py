@@ -30,7 +30,7 @@ Emit = Callable[[events.Event], None]
 
 
 class Locations(Protocol):
-    """Which repositories hold a blob, from earlier runs (`Blobs` of ports.py)."""
+    """Which repositories hold a blob, from earlier runs (ports/blobs.py)."""
 
     def located(self, registry: str, digest: str) -> tuple[str, ...]:
         """Repositories of `registry` known to hold the blob, the latest first."""

@@ -17,7 +17,9 @@ from bake.plan.key import Parts
 from bake.plan.outcome import Image, Plan
 from bake.plan.step import MergeOp, StepId
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Layer, Record, Store
+from bake.ports.layers import Layer
+from bake.ports.records import Record
+from bake.ports.store import Store
 from bake.remote.catalog import Blob, CachedState, Catalog, Known, Visit
 from bake.remote.gathered import gather
 from bake.remote.place import Addition, Place

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
-from bake.ports import NotYet, Parts, Record, Store
+from bake.ports.records import NotYet, Parts, Record
+from bake.ports.store import Store
 from bake.remote.artifact import descriptor_of
 from bake.remote.catalog import Blob
 from bake.remote.sources import Hit, Sources
@@ -19,7 +20,7 @@ _ANYWHERE = "\n"
 
 
 class SharedRecords:
-    """See ports.Records. `allowed` says of a repository whether bake may go there because a cache says so."""
+    """See ports.records.Records. `allowed` says of a repository whether bake may go there because a cache says so."""
 
     def __init__(self, store: Store, sources: Sources, allowed: Callable[[str], bool]) -> None:
         self._store = store

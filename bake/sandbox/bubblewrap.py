@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from bake.ports import Bind, Execution, StartFailed, Tmpfs
+from bake.ports.sandbox import Bind, Execution, StartFailed, Tmpfs
 from bake.sandbox.capabilities import DEFAULT
 from bake.sandbox.child import Child, Output
 from bake.sandbox.complaints import readable
@@ -49,7 +49,7 @@ class Bubblewrap:
         return reductions(*_MISSING, "one-id" if self.ids.single else "users")
 
     async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
-        """See ports.Sandbox."""
+        """See ports.sandbox.Sandbox."""
         identity = identity_of(root, execution, self.ids)
         if identity.uid != 0:
             raise StartFailed(f"bubblewrap cannot run as user {execution.user}; install crun or runc")

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bake.ports import Sandbox
+from bake.ports.sandbox import Sandbox
 from bake.sandbox.bubblewrap import Bubblewrap
 from bake.sandbox.capabilities import names_of
 from bake.sandbox.child import search_path

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from bake.ports import Bind, Execution, Tmpfs
+from bake.ports.sandbox import Bind, Execution, Tmpfs
 from bake.sandbox.capabilities import DEFAULT
 from bake.sandbox.ids import IdMap
 from bake.sandbox.seccomp import default_profile

@@ -13,7 +13,7 @@ from pathlib import Path
 import msgspec
 
 from bake.errors import Diagnostic, HostError
-from bake.ports import Sandbox
+from bake.ports.sandbox import Sandbox
 from bake.sandbox.candidates import Candidate, candidates, own_rights, stamp
 from bake.sandbox.cgroups import sweep
 from bake.sandbox.config import Rights

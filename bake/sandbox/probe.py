@@ -7,7 +7,7 @@ import tempfile
 from pathlib import Path
 
 from bake.errors import HostError
-from bake.ports import Execution, Sandbox, StartFailed
+from bake.ports.sandbox import Execution, Sandbox, StartFailed
 from bake.sandbox.program import exit_program
 
 _SECONDS = 20.0

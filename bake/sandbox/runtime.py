@@ -12,7 +12,7 @@ from shutil import rmtree
 
 import msgspec
 
-from bake.ports import Execution, StartFailed
+from bake.ports.sandbox import Execution, StartFailed
 from bake.sandbox.cgroups import CRUN_OPTION, covered
 from bake.sandbox.child import Child, Output, succeeds
 from bake.sandbox.complaints import complaint
@@ -39,7 +39,7 @@ class Runtime:
     reductions: Mapping[str, str] = field(default_factory=dict)
 
     async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
-        """See ports.Sandbox."""
+        """See ports.sandbox.Sandbox."""
         identity = identity_of(root, execution, self.rights.ids)
         entered = enter(root, execution, identity)
         try:

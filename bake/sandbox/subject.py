@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from bake.ports import Execution, StartFailed
+from bake.ports.sandbox import Execution, StartFailed
 from bake.sandbox.ids import IdMap
 from bake.sandbox.inroot import make_directory, read_text
 from bake.sandbox.users import Identity, UnknownUser, identify

@@ -11,7 +11,7 @@ from bake.plan.key import selector
 from bake.plan.select import Root, digest_roots, select
 from bake.plan.step import CopyAction, GitOp, HttpOp, ImageOp, LocalOp, Step, StepId, WriteOp
 from bake.plan.tree import Entry, StateId, Tree
-from bake.ports import Layers
+from bake.ports.layers import Layers
 
 _MOST_FILES = 2000
 

@@ -30,7 +30,10 @@ from bake.plan.step import (
     StepId,
 )
 from bake.plan.tree import SCRATCH, StateId, state_of_images
-from bake.ports import Engine, Layer, NotYet, Parts, Record, Store
+from bake.ports.engine import Engine
+from bake.ports.layers import Layer
+from bake.ports.records import NotYet, Parts, Record
+from bake.ports.store import Store
 from bake.solve.capacity import Amount, Capacity
 from bake.solve.contents import Contents, Unread
 from bake.solve.evidence import Evidence

@@ -10,7 +10,7 @@ from bake.plan.outcome import Plan
 from bake.plan.reason import Why
 from bake.plan.step import CopyAction, Step, StepId
 from bake.plan.tree import StateId
-from bake.ports import Records
+from bake.ports.records import Records
 from bake.solve.contents import Contents
 from bake.solve.slots import Slots, base_told
 

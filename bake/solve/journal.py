@@ -9,7 +9,7 @@ from bake.events import Event, StepFinished, StepLog, StepProgress, StepReport, 
 from bake.plan.outcome import Plan
 from bake.plan.reason import Why
 from bake.plan.step import Step, StepId
-from bake.ports import Say
+from bake.ports.engine import Say
 from bake.solve.masking import masked, needles
 from bake.solve.results import info, needs
 

@@ -12,7 +12,7 @@ from bake.oci.reference import parse_reference
 from bake.plan.key import BASE
 from bake.plan.outcome import Plan
 from bake.plan.step import ImageOp, Step, StepId
-from bake.ports import Parts, Records
+from bake.ports.records import Parts, Records
 
 _ANYWHERE = ""
 _NO_PARTS: Mapping[str, Parts] = {}

@@ -9,7 +9,7 @@ from bake.plan.facts import Facts
 from bake.plan.outcome import Plan
 from bake.plan.step import ExecOp, GitOp, HttpOp, LocalOp, SecretMount, SshMount, Step, StepId, WriteOp
 from bake.plan.tree import StateId
-from bake.ports import BlobInput, FilesInput, Input, StateInput, Task, TreeInput
+from bake.ports.task import BlobInput, FilesInput, Input, StateInput, Task, TreeInput
 from bake.solve.capacity import Amount, demand
 from bake.spec.target import Target
 

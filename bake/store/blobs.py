@@ -17,7 +17,7 @@ from bake.store.trouble import mapped
 
 
 class BlobDirectory:
-    """See ports.Blobs. Storing waits for the disk: from an event loop, call it in a thread when the blob is big."""
+    """See ports.blobs.Blobs. Storing waits for the disk: from an event loop, call it in a thread if the blob is big."""
 
     def __init__(self, root: Path, database: Database, owner: Owner) -> None:
         self._root = root

@@ -13,7 +13,7 @@ _stamp = msgspec.msgpack.Decoder(tuple[int, ...])
 
 
 class FileTable:
-    """See ports.Files. A root's rows come by one SELECT (reference/engine.md §3: one a file is twice as slow)."""
+    """See ports.files.Files. A root's rows come by one SELECT (reference/engine.md §3: one a file is twice as slow)."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -17,7 +17,7 @@ from bake.errors import Diagnostic, HostError, LostLayer
 from bake.oci.model import Descriptor
 from bake.plan.listing import encode, listing_digest, times_given, with_times_given
 from bake.plan.tree import SCRATCH, Listing, StateId, Tree, state_above, state_of_digest, state_of_images
-from bake.ports import Layer
+from bake.ports.layers import Layer
 from bake.store.blobs import BlobDirectory
 from bake.store.database import Database
 from bake.store.owner import Owner
@@ -32,7 +32,7 @@ _SAY = "UPDATE trees SET diff_id = ?, blobs = ?, sources = ? WHERE name = ?"
 
 
 class LayerTable:
-    """See ports.Layers."""
+    """See ports.layers.Layers."""
 
     def __init__(self, root: Path, database: Database, owner: Owner, blobs: BlobDirectory, boot: str) -> None:
         self._directory = root / "layers"

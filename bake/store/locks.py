@@ -35,7 +35,7 @@ class Claims:
 
     @asynccontextmanager
     async def claim(self, key: str) -> AsyncIterator[None]:
-        """See ports.Records. Waiting is polling, as a thread blocked in the kernel could not be cancelled."""
+        """See ports.records.Records. Waiting is polling, as a thread blocked in the kernel could not be cancelled."""
         from anyio import sleep
 
         offset = int.from_bytes(sha256(key.encode("utf-8", "surrogateescape")).digest()[:8]) >> 2

@@ -18,7 +18,9 @@ from shutil import rmtree
 from typing import TYPE_CHECKING
 
 from bake.errors import Diagnostic
-from bake.ports import Blobs, Layers, Records
+from bake.ports.blobs import Blobs
+from bake.ports.layers import Layers
+from bake.ports.records import Records
 from bake.store.blobs import BlobDirectory
 from bake.store.database import Database
 from bake.store.durable import drop_unsafe, make_safe
@@ -46,7 +48,7 @@ _LAYOUT = {
 
 @dataclass
 class DiskStore:
-    """See ports.Store; any thread may use it. `results` and `runs` are for the commands."""
+    """See ports.store.Store; any thread may use it. `results` and `runs` are for the commands."""
 
     root: Path
     records: Records
@@ -113,7 +115,7 @@ class DiskStore:
                 return chosen, take_out(chosen, self.root, self.database, self._owner) if chosen else []
 
     def close(self) -> None:
-        """See ports.Store. Waits until new layers are on the disk."""
+        """See ports.store.Store. Waits until new layers are on the disk."""
         if self.database.closed:
             return
         try:

@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager
 import msgspec
 
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Parts, Record
+from bake.ports.records import Parts, Record
 from bake.store.database import Database
 from bake.store.locks import Claims
 from bake.store.rows import raw, text
@@ -24,7 +24,7 @@ _pairs = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 
 
 class RecordTable:
-    """See ports.Records."""
+    """See ports.records.Records."""
 
     def __init__(self, database: Database, claims: Claims) -> None:
         self._database = database

@@ -8,7 +8,7 @@ import msgspec
 
 from bake.oci.model import Descriptor
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Layer
+from bake.ports.layers import Layer
 from bake.store.database import Row
 
 _COLUMNS = "t.name, t.unpacked, t.size, t.diff_id, t.blobs, t.sources"

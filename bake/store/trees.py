@@ -12,7 +12,7 @@ import msgspec
 from bake.errors import Diagnostic, HostError
 from bake.plan.listing import decode
 from bake.plan.tree import Listing, StateId, Tree, stack
-from bake.ports import Layer
+from bake.ports.layers import Layer
 
 _MOST = 16
 """A tree of 20,000 entries takes some 10 MB."""

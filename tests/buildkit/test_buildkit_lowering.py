@@ -35,7 +35,7 @@ from bake.plan.step import (
     make_step,
 )
 from bake.plan.tree import Entry, ordered
-from bake.ports import BlobInput, Input, TreeInput
+from bake.ports.task import BlobInput, Input, TreeInput
 
 IMAGE = ImageOp("docker.io/library/alpine:3", "sha256:" + "a" * 64, ("sha256:" + "b" * 64,), ())
 TREE = ordered(

@@ -1,4 +1,4 @@
-"""What every store promises (the docstrings of bake/ports.py), held against each implementation."""
+"""What every store promises (the docstrings in bake/ports), held against each implementation."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from bake.errors import HostError, LostLayer
 from bake.oci.digest import sha256
 from bake.plan.listing import encode, listing_digest, times_given
 from bake.plan.tree import SCRATCH, Entry, StateId, stack, state_of_images, state_over
-from bake.ports import Record, Store
+from bake.ports.records import Record
+from bake.ports.store import Store
 from bake.store import open_store
 
 Open = Callable[[Path], Store]

@@ -10,7 +10,8 @@ from building import Builder
 
 from bake.engine.embedded.client import EmbeddedEngine
 from bake.oci.model import Descriptor
-from bake.ports import Layer, Say
+from bake.ports.engine import Say
+from bake.ports.layers import Layer
 from bake.store import open_store
 
 

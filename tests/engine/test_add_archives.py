@@ -14,7 +14,7 @@ from tars import COMPRESSIONS, directory, hard_link, member, symlink, tar
 from bake.errors import StepError
 from bake.plan.step import CopyAction
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Layer
+from bake.ports.layers import Layer
 
 pytestmark = pytest.mark.anyio
 Members = Sequence[tuple[tarfile.TarInfo, bytes]]

@@ -19,7 +19,7 @@ from bake.engine.embedded.tar_header import END, header, padding
 from bake.errors import HostError
 from bake.plan.step import CopyAction
 from bake.plan.tree import SCRATCH, Entry
-from bake.ports import Layer
+from bake.ports.layers import Layer
 
 anyio_test = pytest.mark.anyio
 

@@ -13,7 +13,8 @@ from tars import Member, directory, hard_link, member, symlink, tar
 from bake.errors import StepError
 from bake.plan.step import CopyAction
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Layer, StateInput
+from bake.ports.layers import Layer
+from bake.ports.task import StateInput
 
 pytestmark = pytest.mark.anyio
 

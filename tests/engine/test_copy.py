@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from bake.errors import StepError
 from bake.plan.step import CopyAction, WrittenFile
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import BlobInput, FilesInput, StateInput, TreeInput
+from bake.ports.task import BlobInput, FilesInput, StateInput, TreeInput
 
 pytestmark = pytest.mark.anyio
 T = 1_600_000_000

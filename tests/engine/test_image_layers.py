@@ -18,7 +18,7 @@ from bake.errors import RemoteError, StepError
 from bake.oci.model import Descriptor
 from bake.plan.step import CopyAction
 from bake.plan.tree import StateId
-from bake.ports import StateInput
+from bake.ports.task import StateInput
 
 pytestmark = pytest.mark.anyio
 Image = Callable[..., StateId]

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, SUPPORT)
 from building import Builder
 from bake.engine.embedded.client import EmbeddedEngine
-from bake.ports import Process
+from bake.ports.engine import Process
 from bake.store import open_store
 
 async def main(place, args, more):

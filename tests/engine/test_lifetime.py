@@ -130,7 +130,7 @@ async def test_cancelling_while_waiting_for_a_cache(build: Builder, tmp_path: Pa
 
 def _exec(base: StateId, command: str, mounts: tuple[CacheMount, ...]):  # type: ignore[no-untyped-def]
     from bake.plan.step import ExecOp, make_step
-    from bake.ports import StateInput, Task
+    from bake.ports.task import StateInput, Task
 
     return Task(make_step(ExecOp(("/bin/sh", "-c", command), mounts=mounts)), (StateInput(base),))
 

@@ -26,7 +26,7 @@ from bake.plan.step import (
     make_step,
 )
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import StateInput, Task, TreeInput
+from bake.ports.task import StateInput, Task, TreeInput
 
 pytestmark = pytest.mark.anyio
 

@@ -14,7 +14,7 @@ from bake.engine.embedded.requests import Mkdir
 from bake.engine.embedded.server import Server
 from bake.engine.embedded.wire import Call, Cancel, FromHelper, Reply, encode, read
 from bake.engine.embedded.workspace import Workspace
-from bake.ports import Sandbox
+from bake.ports.sandbox import Sandbox
 
 
 async def no_sandbox() -> Sandbox:

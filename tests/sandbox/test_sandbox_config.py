@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from bake.ports import Bind, Execution, Tmpfs
+from bake.ports.sandbox import Bind, Execution, Tmpfs
 from bake.sandbox.capabilities import DEFAULT, names_of
 from bake.sandbox.config import Rights, runtime_config
 from bake.sandbox.ids import IdMap, parse

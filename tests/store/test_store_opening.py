@@ -14,7 +14,8 @@ from storing import commit
 
 from bake.errors import Diagnostic, HostError
 from bake.plan.tree import SCRATCH
-from bake.ports import Record, Store
+from bake.ports.records import Record
+from bake.ports.store import Store
 from bake.store import open_store
 from bake.store.schema import VERSION
 

@@ -9,7 +9,7 @@ import pytest
 from storing import blob_of, commit, diff_id, unpack
 
 from bake.plan.tree import SCRATCH
-from bake.ports import Record
+from bake.ports.records import Record
 from bake.store import DiskStore, open_store
 
 

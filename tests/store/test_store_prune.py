@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from storing import commit
 
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Record
+from bake.ports.records import Record
 from bake.store import DiskStore, open_store
 from bake.store.candidates import Item, Keep
 from bake.store.prune import Limits, choose, remove_all

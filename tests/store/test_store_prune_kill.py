@@ -12,7 +12,7 @@ from pathlib import Path
 
 from storing import commit
 
-from bake.ports import Record
+from bake.ports.records import Record
 from bake.store import open_store
 
 LAYERS = 150

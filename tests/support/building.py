@@ -14,7 +14,8 @@ from typing import Any
 from bake.engine.embedded.client import EmbeddedEngine
 from bake.plan.step import CopyAction, CopyOp, ExecOp, MergeOp, MkdirOp, make_step
 from bake.plan.tree import SCRATCH, Entry, Stamp, StateId, Tree, ordered
-from bake.ports import Input, Layer, StateInput, Task, TreeInput
+from bake.ports.layers import Layer
+from bake.ports.task import Input, StateInput, Task, TreeInput
 
 
 def scan(root: Path) -> Tree:

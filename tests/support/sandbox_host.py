@@ -20,7 +20,7 @@ from building import make_busybox
 
 from bake.engine.embedded import syscalls
 from bake.errors import BakeError
-from bake.ports import Bind, Execution, Sandbox, StartFailed, Tmpfs
+from bake.ports.sandbox import Bind, Execution, Sandbox, StartFailed, Tmpfs
 from bake.sandbox.detect import detect
 
 DEFAULTS: dict[str, Any] = {

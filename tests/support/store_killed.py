@@ -13,7 +13,7 @@ from pathlib import Path
 from storing import blob_of, commit, diff_id, unpack
 
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Record
+from bake.ports.records import Record
 from bake.store import DiskStore, open_store
 
 

@@ -11,7 +11,7 @@ from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
 from bake.plan.listing import encode, listing_digest
 from bake.plan.tree import SCRATCH, Entry, StateId, ordered
-from bake.ports import Layer, Layers
+from bake.ports.layers import Layer, Layers
 
 
 def listing_of(files: Mapping[str, str | None]) -> dict[str, Entry]:

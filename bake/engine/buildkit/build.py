@@ -26,7 +26,7 @@ from bake.errors import BakeError, Diagnostic, InputError, StepError, StepFailed
 from bake.plan.outcome import Image
 from bake.plan.step import ExecOp, SecretMount, SshMount, Step, StepId
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Task
+from bake.ports.task import Task
 from bake.solve.tasks import Tasks
 
 

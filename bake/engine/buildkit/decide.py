@@ -17,7 +17,8 @@ from bake.plan.reason import Why
 from bake.plan.select import SourceMissing
 from bake.plan.step import CopyAction, ImageOp, MergeOp, ScratchOp, Step, StepId
 from bake.plan.tree import SCRATCH, StateId, state_of_images
-from bake.ports import Parts, Store
+from bake.ports.records import Parts
+from bake.ports.store import Store
 from bake.solve.contents import Contents
 from bake.solve.evidence import Evidence
 from bake.solve.slots import Slots

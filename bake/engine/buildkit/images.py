@@ -12,7 +12,8 @@ from bake.oci.reference import parse_reference
 from bake.plan.outcome import Image, Plan
 from bake.plan.step import ImageOp, StepId
 from bake.plan.tree import SCRATCH, StateId, state_of_images
-from bake.ports import Parts, Record, Store
+from bake.ports.records import Parts, Record
+from bake.ports.store import Store
 
 
 class Images:

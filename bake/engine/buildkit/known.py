@@ -8,7 +8,7 @@ import msgspec
 
 from bake.engine.buildkit.address import Address
 from bake.engine.buildkit.client import Builder
-from bake.ports import Files
+from bake.ports.files import Files
 
 _FACT = "buildkit"
 

@@ -31,7 +31,7 @@ from bake.plan.step import (
     WriteOp,
     WrittenFile,
 )
-from bake.ports import Input
+from bake.ports.task import Input
 
 
 @dataclass

@@ -13,7 +13,7 @@ from bake.engine.buildkit.site import Site
 from bake.engine.buildkit.solve import BuilderLost
 from bake.engine.buildkit.turns import Turns
 from bake.errors import Diagnostic, HostError
-from bake.ports import Files
+from bake.ports.files import Files
 
 _FACT = "builders"
 _TALLY = "builder-tally"

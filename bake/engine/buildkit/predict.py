@@ -5,7 +5,7 @@ from __future__ import annotations
 from bake.engine.buildkit.decide import Decider
 from bake.errors import Diagnostic, StepError
 from bake.plan.outcome import Plan
-from bake.ports import Store
+from bake.ports.store import Store
 from bake.solve.contents import Contents
 from bake.solve.journal import Journal
 from bake.solve.results import Solution

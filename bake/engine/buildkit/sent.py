@@ -17,7 +17,7 @@ from bake.errors import Diagnostic, InputError
 from bake.plan.select import Root, resolve, select
 from bake.plan.step import CopyAction, Step
 from bake.plan.tree import Entry, Tree, sort_key
-from bake.ports import BlobInput, Input, TreeInput
+from bake.ports.task import BlobInput, Input, TreeInput
 
 
 @dataclass(frozen=True, slots=True)

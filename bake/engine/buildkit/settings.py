@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bake.engine.buildkit.solve import Caches
 from bake.errors import Diagnostic
 from bake.plan.step import StepId
-from bake.ports import Store
+from bake.ports.store import Store
 
 
 @dataclass(frozen=True)

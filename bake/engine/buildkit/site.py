@@ -19,7 +19,7 @@ from bake.engine.buildkit.services.filesync import FileSync
 from bake.engine.buildkit.services.secrets import Secrets
 from bake.engine.buildkit.services.ssh import Agents
 from bake.engine.buildkit.session import Method, Session
-from bake.ports import Files
+from bake.ports.files import Files
 
 _CLOSE_S = 2.0
 

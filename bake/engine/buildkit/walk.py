@@ -22,7 +22,7 @@ from bake.events import Event
 from bake.plan.outcome import Image, Plan
 from bake.plan.step import StepId
 from bake.plan.tree import SCRATCH, StateId
-from bake.ports import Store
+from bake.ports.store import Store
 from bake.solve.contents import Contents
 from bake.solve.journal import Journal
 from bake.solve.results import MadeImage, Solution

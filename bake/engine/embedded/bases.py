@@ -15,7 +15,9 @@ from anyio import to_thread
 from bake.engine.embedded.requests import Answer, Remove, Request, Settle, Settled, Unpack, Unpacked
 from bake.errors import BakeError, Diagnostic, HostError, LostLayer, RemoteError, StepError
 from bake.plan.tree import StateId
-from bake.ports import Fetch, Layer, Say, Store
+from bake.ports.engine import Fetch, Say
+from bake.ports.layers import Layer
+from bake.ports.store import Store
 
 Call = Callable[[Request, Say], Awaitable[Answer]]
 _AT_ONCE = 4

@@ -42,7 +42,11 @@ from bake.oci.digest import Digest
 from bake.oci.model import Descriptor
 from bake.plan.step import MergeOp
 from bake.plan.tree import StateId, state_of_digest
-from bake.ports import Fetch, Layer, Process, Say, StateInput, Store, Task, Unload
+from bake.ports.engine import Fetch, Process, Say
+from bake.ports.layers import Layer
+from bake.ports.store import Store
+from bake.ports.task import StateInput, Task
+from bake.ports.unload import Unload
 
 _BLOB_TYPES = {
     "gzip": media_types.OCI_LAYER_GZIP,
@@ -72,7 +76,7 @@ class EmbeddedEngine:
     # Running steps
 
     async def run(self, task: Task, say: Say) -> Layer:
-        """See ports.Worker."""
+        """See ports.engine.Worker."""
         parent, *others = task.inputs
         assert isinstance(parent, StateInput), "input 0 of a layer step is a state"
         if isinstance(task.step.op, MergeOp):
@@ -98,11 +102,11 @@ class EmbeddedEngine:
     # States
 
     async def ensure(self, state: StateId, say: Say) -> None:
-        """See ports.Engine."""
+        """See ports.engine.Engine."""
         await self._bases.ensure(state, say)
 
     async def archive(self, state: StateId, compression: str, level: int) -> Layer:
-        """See ports.Engine."""
+        """See ports.engine.Engine."""
         layer = self.store.layers.layer(state)
         if layer is None:
             raise HostError(Diagnostic("lost-layer", f"the layer {state[:12]} is gone from the store"))
@@ -127,7 +131,7 @@ class EmbeddedEngine:
             return self.store.layers.archived(state, found.diff_id, packed)
 
     async def archive_dated(self, state: StateId, compression: str, level: int, epoch: int) -> tuple[str, Descriptor]:
-        """See ports.Engine."""
+        """See ports.engine.Engine."""
         await self.ensure(state, lambda *_: None)
         layer = self.store.layers.layer(state)
         if layer is None:
@@ -140,7 +144,7 @@ class EmbeddedEngine:
             return found.diff_id, Descriptor(_BLOB_TYPES[compression], Digest(found.digest), found.size)
 
     async def interact(self, state: StateId, process: Process) -> int:
-        """See ports.Engine."""
+        """See ports.engine.Engine."""
         await self.ensure(state, lambda *_: None)
         lower = self._preparation.layers(state)
         async with self._scratch() as scratch:
@@ -150,7 +154,7 @@ class EmbeddedEngine:
             return ended.code
 
     async def spread(self, unload: Unload, delete: bool) -> tuple[str, ...]:
-        """See ports.Unloader."""
+        """See ports.unload.Unloader."""
         await to_thread.run_sync(partial(os.makedirs, unload.dest, exist_ok=True))
         request = Spread(await self._whole(unload), str(unload.dest.absolute()), unload.files, unload.latest, delete)
         left = await self.call(request, lambda *_: None)
@@ -158,12 +162,12 @@ class EmbeddedEngine:
         return tuple(path.decode("utf-8", "surrogateescape") for path in left.paths)
 
     async def pack(self, unload: Unload) -> None:
-        """See ports.Unloader."""
+        """See ports.unload.Unloader."""
         request = Pack(await self._whole(unload), str(unload.dest.absolute()), unload.files, unload.latest)
         await self.call(request, lambda *_: None)
 
     async def read(self, state: StateId, paths: Sequence[str]) -> Mapping[str, bytes]:
-        """See ports.Unloader."""
+        """See ports.unload.Unloader."""
         await self.ensure(state, lambda *_: None)
         wanted = tuple(path.encode("utf-8", "surrogateescape") for path in paths)
         files = await self.call(ReadFiles(self._preparation.layers(state), wanted), lambda *_: None)
@@ -215,7 +219,7 @@ class EmbeddedEngine:
             rmtree(scratch, ignore_errors=True)
 
     async def close(self) -> None:
-        """See ports.Engine."""
+        """See ports.engine.Engine."""
         if self._helper is not None:
             await self._helper.close()
             self._helper = None

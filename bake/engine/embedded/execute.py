@@ -22,7 +22,7 @@ from bake.engine.embedded.threads import in_thread
 from bake.engine.embedded.workspace import Mounts, Workspace
 from bake.errors import Diagnostic, StepFailed
 from bake.plan.golang import quote
-from bake.ports import Bind, Execution, Sandbox, StartFailed, Tmpfs
+from bake.ports.sandbox import Bind, Execution, Sandbox, StartFailed, Tmpfs
 
 Output = Callable[[str, bytes], None]
 _RUNTIMES_OWN = ("dev", "proc", "sys")

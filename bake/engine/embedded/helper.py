@@ -17,7 +17,7 @@ from bake.engine.embedded.launch import HelperSettings, find_tier, helper_argv
 from bake.engine.embedded.requests import Answer, Request
 from bake.engine.embedded.wire import Call, Cancel, FromHelper, Reply, SandboxChosen, ToHelper, encode, error_of, read
 from bake.errors import Diagnostic, HostError
-from bake.ports import Say
+from bake.ports.engine import Say
 
 _START_SECONDS = 30.0
 _CANCEL_SECONDS = 20.0

@@ -20,7 +20,7 @@ from bake.engine.embedded.threads import in_thread
 from bake.engine.embedded.workspace import Mounts, Workspace
 from bake.errors import Diagnostic, StepError
 from bake.plan.step import WrittenFile
-from bake.ports import Bind, Tmpfs
+from bake.ports.sandbox import Bind, Tmpfs
 
 Say = Callable[[str], None]
 

@@ -45,7 +45,10 @@ from bake.plan.step import (
     TmpfsMount,
 )
 from bake.plan.tree import SCRATCH, Entry, StateId, Tree, state_over
-from bake.ports import BlobInput, FilesInput, Input, Layer, Process, Say, StateInput, Store, Task, TreeInput
+from bake.ports.engine import Process, Say
+from bake.ports.layers import Layer
+from bake.ports.store import Store
+from bake.ports.task import BlobInput, FilesInput, Input, StateInput, Task, TreeInput
 
 MakeRequest = Callable[[str], Request]
 """A request that makes a layer, given its scratch directory."""

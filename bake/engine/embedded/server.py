@@ -49,7 +49,7 @@ from bake.engine.embedded.wire import (
     read,
 )
 from bake.engine.embedded.workspace import Workspace
-from bake.ports import Sandbox
+from bake.ports.sandbox import Sandbox
 
 _MOST_WAITING = 4 << 20
 """Bytes of messages that wait for bake to read them; beyond, lines of output are counted instead of sent."""

@@ -14,7 +14,7 @@ from bake.plan.tree import Entry
 def walk(view: Stack, latest: int | None, check: Callable[[], None]) -> Iterator[tuple[str, Entry]]:
     """(path, entry) of everything below the root, a directory before what it holds, names in the order of their bytes.
 
-    A second name of a regular file has the path of the first one as its `link`. `latest`: see ports.Unload.
+    A second name of a regular file has the path of the first one as its `link`. `latest`: see ports.unload.Unload.
     """
     last = None if latest is None else latest * 10**9
     firsts: dict[tuple[int, int], str] = {}
