@@ -10,31 +10,17 @@ import anyio
 from faulty_proxy import faulty_proxy
 from projects import Project
 from registry_server import registry
+from two_images import SPEC
 
 from bake.app.publishing import push
 from bake.events import BlobFinished, DiagnosticFound, Event
-
-SPEC = """
-[target.one]
-tags = ["{host}/one:1"]
-dockerfile-inline = '''
-FROM scratch
-COPY a /a
-'''
-[target.two]
-tags = ["{host}/two:1"]
-dockerfile-inline = '''
-FROM scratch
-COPY b /b
-'''
-"""
 
 
 def project(tmp_path: Path, host: str) -> Project:
     made = Project(tmp_path)
     made.write("bake.toml", SPEC.format(host=host))
-    made.write("a", "a")
-    made.write("b", "b")
+    made.write("big", "a")
+    made.write("small", "b")
     return made
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from buildkit_daemon import Daemon
+from guarded_registries import guarded, tokened, tokens  # noqa: F401
 from projects import Project
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "differential"), str(Path(__file__).parent)]

@@ -8,22 +8,21 @@ import os
 import re
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from buildkit_daemon import Daemon
+from guarded_registries import PASSWORD
 from projects import statuses
-from registry_auth import TokenServer, htpasswd, token_server
-from registry_server import RegistryServer, registry
+from registry_auth import TokenServer
+from registry_server import RegistryServer
 
 from bake.engine.buildkit.services.filesync import FileSync
 from bake.events import StepLog
 
 BASE = 'FROM scratch AS base\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 TARGET = '[target.app]\ncontext = "."\nnetwork = "none"\n'
-PASSWORD = "pass:word/of+alice"
 
 
 def said(project: Any) -> list[str]:
@@ -151,25 +150,6 @@ def test_ssh_agent(project: Any, tmp_path: Path) -> None:
         os.kill(pid, 15)
     project.write("bake.toml", TARGET + "no-cache = true\n")
     assert [d.code for e in project.build().errors for d in e.diagnostics] == ["missing-ssh"]
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    directory = tmp_path_factory.mktemp("guarded")
-    with registry(directory, auth=htpasswd(directory, {"alice": PASSWORD})) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
-    with token_server(tmp_path_factory.mktemp("tokens"), {"alice": PASSWORD}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def tokened(tmp_path_factory: pytest.TempPathFactory, tokens: TokenServer) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("tokened"), auth=tokens.auth) as running:
-        yield running
 
 
 def publish_and_build_on(project: Any, host: str) -> None:

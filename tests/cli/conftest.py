@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from guarded_registries import guarded, tokened, tokens  # noqa: F401
 
 from bake.cli import main
 from bake.oci.platform import parse_platform

@@ -11,18 +11,18 @@ import stat
 import subprocess
 import sys
 import termios
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from registry_auth import TokenServer, htpasswd, token_server
+from guarded_registries import PASSWORD
+from registry_auth import TokenServer
 from registry_server import RegistryServer, registry
 
 from bake.app.login import registry_host
 from bake.errors import InputError
 
-PASSWORD = "pass:word/of+alice"
 HELPER = """#!/bin/sh
 input=$(cat)
 case $1 in
@@ -32,25 +32,6 @@ case $1 in
 esac
 """
 Login = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    directory = tmp_path_factory.mktemp("guarded")
-    with registry(directory, auth=htpasswd(directory, {"alice": PASSWORD})) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
-    with token_server(tmp_path_factory.mktemp("tokens"), {"alice": PASSWORD}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def tokened(tmp_path_factory: pytest.TempPathFactory, tokens: TokenServer) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("tokened"), auth=tokens.auth) as running:
-        yield running
 
 
 @pytest.fixture

@@ -18,23 +18,10 @@ import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
 from registry_auth import TokenServer, docker_config, htpasswd, token_server
 from registry_server import RegistryServer, registry
+from two_images import SPEC
 
 OCI = "application/vnd.oci.image.manifest.v1+json"
 PASSWORD = "hunter2:very/secret+password"
-SPEC = """
-[target.one]
-tags = ["{host}/one:1"]
-dockerfile-inline = '''
-FROM scratch
-COPY big /big
-'''
-[target.two]
-tags = ["{host}/two:1"]
-dockerfile-inline = '''
-FROM scratch
-COPY small /small
-'''
-"""
 
 
 @dataclass(frozen=True)

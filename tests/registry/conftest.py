@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from faulty_proxy import FaultyProxy, faulty_proxy
+from guarded_registries import guarded, tokened, tokens  # noqa: F401
 from registry_server import RegistryServer, registry
 
 from bake.oci import media_types as mt

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from faulty_proxy import faulty_proxy
-from registry_auth import Certificate, TokenServer, certificate, docker_config, htpasswd, token_server
+from guarded_registries import PASSWORD
+from registry_auth import Certificate, TokenServer, certificate, docker_config
 from registry_server import RegistryServer, registry
 
 from bake.errors import RemoteError
@@ -21,27 +22,6 @@ from bake.registry.hosts import Hosts, HostSettings
 from bake.registry.patience import Patience
 
 pytestmark = pytest.mark.anyio
-
-PASSWORD = "pass:word/of+alice"
-
-
-@pytest.fixture(scope="module")
-def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    directory = tmp_path_factory.mktemp("guarded")
-    with registry(directory, auth=htpasswd(directory, {"alice": PASSWORD})) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def tokens(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TokenServer]:
-    with token_server(tmp_path_factory.mktemp("tokens"), {"alice": PASSWORD}) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def tokened(tmp_path_factory: pytest.TempPathFactory, tokens: TokenServer) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("tokened"), auth=tokens.auth) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")
