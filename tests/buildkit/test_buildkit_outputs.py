@@ -17,6 +17,8 @@ from buildkit_daemon import Daemon
 from projects import statuses
 from registry_server import RegistryServer, registry
 
+from bake.engine.buildkit.docker import DockerApi
+
 BASE = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 TARGET = '[target.app]\ncontext = "."\nnetwork = "none"\n'
 
@@ -201,3 +203,59 @@ def test_images_of_the_same_layers_do_not_get_in_each_others_way(project: Any) -
     project.write("bake.toml", "".join(rows))
     result = built(project, "all", fetch=True)
     assert {t.status for t in result.report.targets.values()} == {"built"}
+
+
+def names_passing(daemon: Daemon) -> list[str]:
+    """Names in the engine under which bake takes images out of it."""
+    from bake.engine.buildkit.address import parse_address
+    from bake.engine.buildkit.dial import Dialer
+
+    with DockerApi(Dialer(parse_address(daemon.address, {})))._request("GET", "/images/json?all=1") as answer:
+        images = json.loads(answer.read())
+    return [tag for image in images for tag in image["RepoTags"] or () if "passing" in tag]
+
+
+def test_an_image_that_is_deleted_on_its_way_is_made_again(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the old engine does to an image when its twin's last name is taken away at the same time."""
+    project.write("Dockerfile", f"{BASE}RUN echo deleted on its way\n")
+    project.write("bake.toml", TARGET)
+    real, asked = DockerApi.layers, []
+
+    def layers(api: DockerApi, name: str) -> tuple[str, ...]:
+        asked.append(name)
+        if len(asked) == 1:
+            api.drop(name)
+        return real(api, name)
+
+    monkeypatch.setattr(DockerApi, "layers", layers)
+    result = built(project, fetch=True)
+    assert len(set(asked)) == 2
+    told = [row for row in result.report.diagnostics if row.code == "trying-again"]
+    assert len(told) == 1 and "No such image" in told[0].message
+
+
+def test_no_name_goes_while_an_image_is_on_its_way(
+    project: Any, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.write("Dockerfile", f"{BASE}RUN echo twins\n")
+    rows = (f'[target.t{n}]\ncontext = "."\nnetwork = "none"\nlabels.n = "{n}"\n' for n in range(12))
+    project.write("bake.toml", "".join(rows))
+    under_way, met = set[str](), []
+    exported, dropped = DockerApi.layers, DockerApi.drop
+
+    def layers(api: DockerApi, name: str) -> tuple[str, ...]:
+        under_way.add(name)
+        try:
+            return exported(api, name)
+        finally:
+            under_way.discard(name)
+
+    def drop(api: DockerApi, name: str) -> None:
+        met.append(set(under_way))
+        dropped(api, name)
+
+    monkeypatch.setattr(DockerApi, "layers", layers)
+    monkeypatch.setattr(DockerApi, "drop", drop)
+    built(project, "all", fetch=True)
+    assert met == [set()] * 12
+    assert names_passing(daemon) == []

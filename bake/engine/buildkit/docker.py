@@ -14,6 +14,10 @@ from bake.engine.buildkit.dial import Dialer
 from bake.errors import Diagnostic, HostError
 
 
+class NoSuchImage(HostError):
+    """The engine has no image of that name."""
+
+
 class _Connection(http.client.HTTPConnection):
     def __init__(self, opened: socket.socket) -> None:
         super().__init__("docker")
@@ -21,7 +25,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 class DockerApi:
-    """Every call blocks and has a connection of its own. Raises HostError."""
+    """Every call blocks and has a connection of its own. Raises HostError, NoSuchImage."""
 
     def __init__(self, dialer: Dialer) -> None:
         self._dialer = dialer
@@ -65,7 +69,7 @@ class DockerApi:
             connection.request(method, path, headers=dict(headers or {}))
             answer = connection.getresponse()
             if answer.status >= 300:
-                raise _refused(_said(answer))
+                raise _refused(_said(answer), answer.status)
             yield answer
         except (OSError, http.client.HTTPException) as error:
             message = f"lost the Docker Engine at {self._dialer.address.text}: {error}"
@@ -74,8 +78,9 @@ class DockerApi:
             connection.close()
 
 
-def _refused(said: str) -> HostError:
-    return HostError(Diagnostic("builder-failed", f"the Docker Engine refused: {said}"))
+def _refused(said: str, status: int) -> HostError:
+    kind = NoSuchImage if status == 404 else HostError
+    return kind(Diagnostic("builder-failed", f"the Docker Engine refused: {said}"))
 
 
 def _said(answer: http.client.HTTPResponse) -> str:

@@ -5,21 +5,19 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from uuid import uuid4
 
-import anyio
 import msgspec
 from anyio import to_thread
 
 from bake.engine.buildkit.collect import Keep, Taken, collect
-from bake.engine.buildkit.docker import DockerApi
+from bake.engine.buildkit.docker import NoSuchImage
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.offer import INLINE, offer
 from bake.engine.buildkit.services.filesend import FileSend
 from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.site import Site
-from bake.engine.buildkit.solve import Wish
+from bake.engine.buildkit.solve import BuilderBusy, Wish
 from bake.errors import Diagnostic, HostError
 from bake.plan.outcome import Image
 from bake.plan.tree import StateId
@@ -70,32 +68,22 @@ class Exports:
 
     async def _from_docker(self, wish: Wish) -> tuple[StateId, ...]:
         """Into the Docker Engine under a passing name, out of it by its API unless the store has the layers."""
-        name = f"bake-passing-{uuid4().hex}:1"
-        attrs = {"name": name, "containerimage.config": _config(self._image, name)}
-        await self._solve(replace(wish, exporter="moby", attrs=attrs))
         api = self._site.docker()
 
-        def fetch() -> tuple[StateId, ...]:
+        def fetch(name: str) -> tuple[StateId, ...]:
             states = self._images.already(self._image, api.layers(name))
             if states is not None:
                 return states
             with api.save([name]) as archive:
                 return self._images.take_in(self._image, _only(collect(archive, self._keep())))
 
-        try:
-            return await to_thread.run_sync(fetch, abandon_on_cancel=True)
-        finally:
-            with anyio.move_on_after(5, shield=True):
-                await self._drop(api, name)
-
-    async def _drop(self, api: DockerApi, name: str) -> None:
-        """What cannot be tidied up is no reason to lose what was built."""
-        try:
-            await to_thread.run_sync(api.drop, name)
-        except HostError as error:
-            message = f"the image {name} stays in the Docker Engine: {error}"
-            hint = "remove it with docker rmi if it is still there"
-            self._settings.tell(Diagnostic("builder-failed", message, hint=hint, severity="warning"))
+        async with self._site.passing.name(api, self._settings.tell) as name:
+            attrs = {"name": name, "containerimage.config": _config(self._image, name)}
+            await self._solve(replace(wish, exporter="moby", attrs=attrs))
+            try:
+                return await to_thread.run_sync(fetch, name, abandon_on_cancel=True)
+            except NoSuchImage as error:
+                raise BuilderBusy(error.diagnostics) from None
 
     async def _from_stream(self, wish: Wish) -> tuple[StateId, ...]:
         """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""
@@ -124,7 +112,7 @@ def _only(found: Mapping[str, Sequence[Taken]]) -> Sequence[Taken]:
 def _config(image: Image, mark: str = "") -> str:
     """What the exporter needs; the image's own config is made from the plan, as for every engine.
 
-    `mark` makes it another image than all others, as one that is dropped by a name would take its twins along.
+    `mark` makes it another image than all others in engines that heed it (`passing`).
     """
     return msgspec.json.encode(
         {

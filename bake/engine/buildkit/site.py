@@ -13,6 +13,7 @@ from bake.engine.buildkit.client import Builder
 from bake.engine.buildkit.docker import DockerApi
 from bake.engine.buildkit.failure import lost
 from bake.engine.buildkit.known import Known, ask
+from bake.engine.buildkit.passing import Passing
 from bake.engine.buildkit.services import health
 from bake.engine.buildkit.services.auth import Ask, Auth
 from bake.engine.buildkit.services.filesync import FileSync
@@ -42,6 +43,7 @@ class Site:
         self._session: Session | None = None
         self._opening = anyio.Lock()
         self.offering = anyio.Lock()
+        self.passing = Passing()
         self.known: Known | None = None
         self.was_open = False
 
