@@ -1,13 +1,15 @@
 """Directories of this host → trees, less what is ignored; only files that a step reads are hashed, and only once.
 
-A file's digest is trusted from the last scan while size, times, inode and device are the same, and only if those times
-were older than that scan by more than the clock's granularity (the rule that git calls racy; reference/engine.md §3).
+A file's digest is trusted from the last scan while size, times, inode and device are the same, and only if it was read
+later than those times by more than the clock's granularity (the rule that git calls racy; reference/engine.md §3). What
+was changed at this very moment is therefore read last, after a wait, so that nothing is read twice.
 """
 
 from __future__ import annotations
 
 import os
 import stat
+import sys
 import time
 from collections.abc import Iterable, Mapping
 from hashlib import sha256
@@ -30,9 +32,8 @@ _KINDS: dict[int, Kind] = {
 
 def scan(op: LocalOp, actions: Iterable[CopyAction], files: Files) -> Tree:
     """The tree of a context, with digests for the files that `actions` take. Raises InputError for a missing root."""
-    started = time.time_ns()
     tree = names(op)
-    return _with_digests(op.root, tree, _wanted(tree, actions), files, started)
+    return _with_digests(op.root, tree, _wanted(tree, actions), files)
 
 
 def names(op: LocalOp) -> Tree:
@@ -106,27 +107,49 @@ def _wanted(tree: Tree, actions: Iterable[CopyAction]) -> list[str]:
     return list(wanted)
 
 
-def _with_digests(root: str, tree: Tree, wanted: list[str], files: Files, started: int) -> Tree:
+def _with_digests(root: str, tree: Tree, wanted: list[str], files: Files) -> Tree:
     if not wanted:
         return tree
     known = files.digests(root)
     complete = dict(tree)
-    fresh: dict[str, tuple[tuple[int, ...], str]] = {}
+    unknown: list[str] = []
     for path in wanted:
-        entry = tree[path]
-        assert entry.stamp is not None
-        stamp = msgspec.structs.astuple(entry.stamp)
         row = known.get(path)
-        if row is not None and tuple(row[0]) == stamp:
-            digest = row[1]
+        if row is not None and tuple(row[0]) == _stamp(tree[path]):
+            complete[path] = msgspec.structs.replace(tree[path], digest=row[1])
         else:
-            digest = _hash(f"{root}/{path}")
-            if started - max(entry.stamp.mtime, entry.stamp.ctime) > _RACY_NS:
-                fresh[path] = (stamp, digest)
-        complete[path] = msgspec.structs.replace(entry, digest=digest)
+            unknown.append(path)
+    fresh: dict[str, tuple[tuple[int, ...], str]] = {}
+    for path in sorted(unknown, key=lambda path: _changed(tree[path])):
+        settled = _settle(tree[path])
+        digest = _hash(f"{root}/{path}")
+        complete[path] = msgspec.structs.replace(tree[path], digest=digest)
+        if settled:
+            fresh[path] = (_stamp(tree[path]), digest)
     if fresh:
         files.remember_digests(root, fresh)
     return complete
+
+
+def _stamp(entry: Entry) -> tuple[int, ...]:
+    assert entry.stamp is not None
+    return msgspec.structs.astuple(entry.stamp)
+
+
+def _changed(entry: Entry) -> int:
+    """When a file's content may have changed last: its ctime, which no program can set, but on Windows."""
+    assert entry.stamp is not None
+    return max(entry.stamp.mtime, entry.stamp.ctime) if sys.platform == "win32" else entry.stamp.ctime
+
+
+def _settle(entry: Entry) -> bool:
+    """Waits until a change of the file would show in its times; False when the clock says that this is far off."""
+    left = _changed(entry) + _RACY_NS - time.time_ns()
+    if left > _RACY_NS:
+        return False
+    if left >= 0:
+        time.sleep((left + 1) / 1e9)
+    return True
 
 
 def _hash(path: str) -> str:

@@ -76,7 +76,6 @@ def test_unchanged_files_are_read_once_and_touched_ones_again(
     old = time.time() - 100
     for path in context.rglob("*.txt"):
         os.utime(path, (old, old))
-    time.sleep(0.06)  # the rule of racy files: changed long before the scan
     first = scanned(context, tmp_path / "store")
     read = hashed(monkeypatch)
     assert scanned(context, tmp_path / "store") == first
@@ -86,14 +85,40 @@ def test_unchanged_files_are_read_once_and_touched_ones_again(
     assert read == [str(context / "a.txt")]
 
 
-def test_a_file_written_at_the_time_of_the_scan_is_not_trusted(
+def test_what_is_written_at_the_time_of_the_scan_is_read_once(
     context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    read = hashed(monkeypatch)
     (context / "a.txt").write_text("x")
+    first = scanned(context, tmp_path / "store")
+    assert scanned(context, tmp_path / "store") == first
+    assert sorted(read) == sorted(str(path) for path in context.rglob("*.txt"))
+
+
+def test_what_changes_within_a_tick_of_the_clock_is_seen(context: Path, tmp_path: Path) -> None:
+    """Times that tell nothing of the second change: the same tick, and the same size."""
+    for number in range(10):
+        (context / "a.txt").write_text("x")
+        scanned(context, tmp_path / "store", CopyAction(1, "/a.txt", "/"))
+        (context / "a.txt").write_text("y")
+        tree = scanned(context, tmp_path / "store", CopyAction(1, "/a.txt", "/"))
+        assert tree["a.txt"].digest == sha256(b"y").hexdigest(), number
+
+
+def test_what_is_dated_in_the_future_is_read_once_but_not_when_the_clock_was_set_back(
+    context: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(context / "a.txt", (time.time() + 1e6, time.time() + 1e6))
     scanned(context, tmp_path / "store")
     read = hashed(monkeypatch)
     scanned(context, tmp_path / "store")
-    assert str(context / "a.txt") in read
+    assert read == []
+    (context / "a.txt").touch()
+    before = time.time_ns() - 10**12
+    monkeypatch.setattr(module.time, "time_ns", lambda: before)
+    scanned(context, tmp_path / "store")
+    scanned(context, tmp_path / "store")
+    assert read == [str(context / "a.txt")] * 2
 
 
 def test_a_missing_context_is_an_error(tmp_path: Path) -> None:
