@@ -13,10 +13,11 @@ from typing import IO, Any, Protocol
 
 from msgspec.structs import replace
 
+from bake.engine.embedded.answers import Archived
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.compressed import broken, decompressed
 from bake.engine.embedded.cursor import Cursor
-from bake.engine.embedded.requests import Archive, Archived, Repack
+from bake.engine.embedded.requests import Archive, Repack
 from bake.engine.embedded.tar_header import END, header, padding
 from bake.errors import Diagnostic, HostError, StepError
 from bake.plan.listing import decode

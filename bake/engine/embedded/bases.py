@@ -12,7 +12,8 @@ from shutil import rmtree
 import anyio
 from anyio import to_thread
 
-from bake.engine.embedded.requests import Answer, Remove, Request, Settle, Settled, Unpack, Unpacked
+from bake.engine.embedded.answers import Answer, Settled, Unpacked
+from bake.engine.embedded.requests import Remove, Request, Settle, Unpack
 from bake.errors import BakeError, Diagnostic, HostError, LostLayer, RemoteError, StepError
 from bake.plan.tree import StateId
 from bake.ports.engine import Fetch, Say

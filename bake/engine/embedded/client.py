@@ -14,26 +14,11 @@ from types import TracebackType
 import anyio
 from anyio import to_thread
 
+from bake.engine.embedded.answers import Answer, Archived, Ended, Files, Left, Made
 from bake.engine.embedded.bases import Bases
 from bake.engine.embedded.helper import Helper
 from bake.engine.embedded.prepare import MakeRequest, Preparation, command_of
-from bake.engine.embedded.requests import (
-    Answer,
-    Archive,
-    Archived,
-    Ended,
-    Files,
-    Interact,
-    Left,
-    Made,
-    Pack,
-    ReadFiles,
-    Remove,
-    Repack,
-    Request,
-    Spread,
-    Whole,
-)
+from bake.engine.embedded.requests import Archive, Interact, Pack, ReadFiles, Remove, Repack, Request, Spread, Whole
 from bake.engine.embedded.wire import SandboxChosen
 from bake.errors import BakeError, Diagnostic, HostError
 from bake.image.form import level_note

@@ -8,12 +8,14 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from bake.dockerfile.mode import Mode, parse_mode
+from bake.engine.embedded.answers import Made
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.draft import Draft
 from bake.engine.embedded.made import write_listing
 from bake.engine.embedded.owner import ids_of, reader
-from bake.engine.embedded.requests import Action, Copy, Made, chosen
+from bake.engine.embedded.requests import Action, Copy
 from bake.engine.embedded.resolve import join
+from bake.engine.embedded.selection import chosen
 from bake.engine.embedded.sources import Reader, open_source
 from bake.engine.embedded.stack import Stack
 from bake.engine.embedded.unpack import unpack_into

@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, suppress
 from time import time_ns
 
+from bake.engine.embedded.answers import Made
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.commit import read_upper
 from bake.engine.embedded.given_times import Window, with_given_times
@@ -15,7 +16,7 @@ from bake.engine.embedded.made import write_listing
 from bake.engine.embedded.mounts import MountPlan, copy_root
 from bake.engine.embedded.overlay import mount_writable
 from bake.engine.embedded.remove import remove_tree
-from bake.engine.embedded.requests import Cached, Command, Exec, Interact, Made, Mounted
+from bake.engine.embedded.requests import Cached, Command, Exec, Interact, Mounted
 from bake.engine.embedded.stack import Stack
 from bake.engine.embedded.stubs import Stubs
 from bake.engine.embedded.threads import in_thread

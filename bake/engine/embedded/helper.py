@@ -13,8 +13,9 @@ from itertools import count
 import anyio
 import msgspec
 
+from bake.engine.embedded.answers import Answer
 from bake.engine.embedded.launch import HelperSettings, find_tier, helper_argv
-from bake.engine.embedded.requests import Answer, Request
+from bake.engine.embedded.requests import Request
 from bake.engine.embedded.wire import Call, Cancel, FromHelper, Reply, SandboxChosen, ToHelper, encode, error_of, read
 from bake.errors import Diagnostic, HostError
 from bake.ports.engine import Say

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from msgspec.structs import replace
 
 from bake.engine.embedded import attributes
+from bake.engine.embedded.answers import Settled, Unpacked
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.compressed import Hashed, broken, decompressed, most_bytes, open_archive
 from bake.engine.embedded.cursor import Cursor
 from bake.engine.embedded.draft import Draft
 from bake.engine.embedded.made import write_listing
-from bake.engine.embedded.requests import Settle, Settled, Unpack, Unpacked
+from bake.engine.embedded.requests import Settle, Unpack
 from bake.engine.embedded.stack import Stack
 from bake.engine.embedded.unpack import Extraction
 from bake.errors import Diagnostic, RemoteError, StepError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from bake.engine.embedded.requests import Made
+from bake.engine.embedded.answers import Made
 from bake.errors import Diagnostic, StepError
 from bake.plan.listing import encode, listing_digest
 from bake.plan.tree import Listing

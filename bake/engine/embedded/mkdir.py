@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
+from bake.engine.embedded.answers import Made
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.copy import Check, make_directories
 from bake.engine.embedded.draft import Draft
 from bake.engine.embedded.made import write_listing
 from bake.engine.embedded.owner import ids_of, reader
-from bake.engine.embedded.requests import Made, Mkdir
+from bake.engine.embedded.requests import Mkdir
 from bake.engine.embedded.stack import Stack
 from bake.plan.tree import Entry
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator
 
 from msgspec.structs import replace
 
+from bake.engine.embedded.answers import Done
 from bake.engine.embedded.attributes import Ownership
-from bake.engine.embedded.requests import Done, Pack, Whole
+from bake.engine.embedded.requests import Pack, Whole
 from bake.engine.embedded.stack import Stack
 from bake.engine.embedded.tar_header import END, header, padding
 from bake.engine.embedded.walk import walk

@@ -14,22 +14,16 @@ from bake.engine.embedded.requests import (
     Agent,
     Bound,
     Cached,
-    Chosen,
     Command,
     Copy,
     Exec,
-    HostFiles,
     Memory,
     Mkdir,
     Mounted,
-    OneFile,
     Request,
     Secret,
-    Source,
-    States,
-    Written,
-    choose,
 )
+from bake.engine.embedded.selection import Chosen, HostFiles, OneFile, Source, States, Written, choose
 from bake.errors import Diagnostic, HostError, StepError
 from bake.plan.select import Item, Root, SourceMissing, resolve, select
 from bake.plan.step import (

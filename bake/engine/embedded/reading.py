@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+from bake.engine.embedded.answers import Files
 from bake.engine.embedded.attributes import Ownership
-from bake.engine.embedded.requests import Files, ReadFiles
+from bake.engine.embedded.requests import ReadFiles
 from bake.engine.embedded.resolve import resolve
 from bake.engine.embedded.stack import Stack
 from bake.errors import BakeError

@@ -13,21 +13,18 @@ from typing import Any
 import msgspec
 
 from bake.engine.embedded import archive, copy, execute, image_layer, mkdir, pack, reading, spread
+from bake.engine.embedded.answers import Answer, Done, Ended, Ready
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.lines import LineSplitter
 from bake.engine.embedded.remove import remove_inside
 from bake.engine.embedded.requests import (
-    Answer,
     Archive,
     Copy,
-    Done,
-    Ended,
     Exec,
     Interact,
     Mkdir,
     Pack,
     ReadFiles,
-    Ready,
     Remove,
     Repack,
     Request,

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.cursor import Cursor
-from bake.engine.embedded.requests import HostFiles, OneFile, Source, States, Written
+from bake.engine.embedded.selection import HostFiles, OneFile, Source, States, Written
 from bake.engine.embedded.stack import Stack
 from bake.errors import Diagnostic, StepError
 from bake.plan.select import Item

@@ -11,10 +11,11 @@ import stat
 from collections.abc import Callable
 from contextlib import suppress
 
+from bake.engine.embedded.answers import Left
 from bake.engine.embedded.attributes import FILE_TYPES, Ownership
 from bake.engine.embedded.cursor import Cursor
 from bake.engine.embedded.remove import remove_tree
-from bake.engine.embedded.requests import Left, Spread, Whole
+from bake.engine.embedded.requests import Spread, Whole
 from bake.engine.embedded.stack import Stack
 from bake.engine.embedded.transfer import Copier, write_all
 from bake.engine.embedded.walk import walk

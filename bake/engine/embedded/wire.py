@@ -7,7 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from bake.engine.embedded.requests import Answer, Request
+from bake.engine.embedded.answers import Answer
+from bake.engine.embedded.requests import Request
 from bake.errors import BakeError, Diagnostic, HostError, InputError, RemoteError, StepError, StepFailed
 
 _MOST_BYTES = 1 << 30
