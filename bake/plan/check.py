@@ -14,7 +14,7 @@ from bake.dockerfile.lint import CHECK_ARG, lint
 from bake.dockerfile.parse import parse_instruction
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform
-from bake.plan.compile import Compiler, Siblings, platforms_of
+from bake.plan.compile import Compiler, Siblings, platforms_of, problems_of
 from bake.plan.contexts import LocalContext
 from bake.plan.facts import Facts, Needs
 from bake.plan.linting import ignore_patterns, outside_of, reached_stages
@@ -47,13 +47,7 @@ def check_targets(
     compiler = Compiler(siblings, replace(facts, images=UnknownImages()), build_platform)
     found: list[Diagnostic] = []
     for target in targets:
-        for platform in platforms_of(target, build_platform):
-            try:
-                compiler.lowered(target, platform)
-            except Open:
-                continue
-            except InputError as error:
-                found += filter(_certain, error.diagnostics)
+        found += filter(_certain, problems_of(compiler, target))
     if compiler.needs.texts or compiler.needs.trees:
         return compiler.needs
     built = [b for target in targets if (b := _built(compiler, target, build_platform)) is not None]

@@ -5,7 +5,7 @@ Pure: the same targets and facts give the same plan on every machine. Errors of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -147,6 +147,17 @@ def compile_plan(
         warnings=tuple(dict.fromkeys(compiler.warnings)),
     )
     return hidden(plan)
+
+
+def problems_of(compiler: Compiler, target: Target) -> Iterator[Diagnostic]:
+    """What is wrong with a target on any of its platforms; that an image is not known yet is no problem."""
+    for platform in platforms_of(target, compiler.build_platform):
+        try:
+            compiler.lowered(target, platform)
+        except Open:
+            continue
+        except InputError as error:
+            yield from error.diagnostics
 
 
 def _refuse_violations(compiler: Compiler) -> None:

@@ -9,9 +9,8 @@ from typing import Literal
 
 from bake.errors import Diagnostic, InputError
 from bake.oci.platform import Platform
-from bake.plan.compile import Compiler, Siblings, platforms_of
+from bake.plan.compile import Compiler, Siblings, problems_of
 from bake.plan.facts import Facts, Needs
-from bake.plan.remote import Open
 from bake.plan.unknown import UnknownImages
 from bake.spec.conflicts import edges as written_edges
 from bake.spec.target import Target
@@ -62,7 +61,7 @@ def find_links(targets: Sequence[Target], siblings: Siblings, facts: Facts, buil
         if target.name in reached:
             continue
         reached[target.name] = target
-        problems += _lowered(compiler, target, build_platform)
+        problems += problems_of(compiler, target)
         names = [*written_edges(target), *compiler.edges.get(target.name, ())]
         todo += [siblings.target(name) for name in reversed(names) if name not in reached]
     if compiler.needs.texts:
@@ -71,16 +70,6 @@ def find_links(targets: Sequence[Target], siblings: Siblings, facts: Facts, buil
     _refuse_circles(links)
     warnings = (replace(problem, severity="warning") for problem in dict.fromkeys(problems))
     return Links(tuple(target.name for target in targets), tuple(reached), links, tuple(warnings))
-
-
-def _lowered(compiler: Compiler, target: Target, build_platform: Platform) -> Iterator[Diagnostic]:
-    for platform in platforms_of(target, build_platform):
-        try:
-            compiler.lowered(target, platform)
-        except Open:
-            continue
-        except InputError as error:
-            yield from error.diagnostics
 
 
 def _links(compiler: Compiler, target: Target) -> Iterator[Link]:
