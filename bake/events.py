@@ -18,11 +18,15 @@ Outcome = Literal["ok", "failed", "cancelled"]
 
 
 class StepInfo(msgspec.Struct, frozen=True, kw_only=True):
-    """A step as people and machines see it. `at` is `Dockerfile:5`; `targets` are all that use it."""
+    """A step as people and machines see it. `at` is `Dockerfile:5`; `targets` are all that use it.
+
+    `target_platform`: what the image, or the first of them, is for, where no image is for `platform`, which it runs on.
+    """
 
     id: str
     targets: tuple[str, ...]
     platform: str
+    target_platform: str = ""
     stage: str
     ordinal: int
     instruction: str

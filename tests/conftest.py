@@ -7,6 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# How long an example takes says something of the machine and what else it does, and nothing of the code.
+settings.register_profile("bake", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("bake")
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
 

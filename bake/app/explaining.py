@@ -136,7 +136,8 @@ def _made(record: Record, runs: Sequence[Past], step: StepReport) -> Hit:
 
 
 def _slot(root: str, step: StepReport) -> str:
-    return Origin(step.targets[0], step.platform, step.stage, step.ordinal, step.instruction).slot(root)
+    on, of = step.platform, step.target_platform
+    return Origin(step.targets[0], on, step.stage, step.ordinal, step.instruction, target_platform=of).slot(root)
 
 
 def _nothing(message: str) -> InputError:

@@ -240,6 +240,7 @@ class Origin:
     """An instruction of a target's Dockerfile that a step stands for.
 
     `ordinal` counts the steps of that stage from 1; `instruction` is for display, known variables not expanded.
+    `target_platform`: what the image is for, where the stage is built on another one; "" where both are the same.
     """
 
     target: str
@@ -248,6 +249,7 @@ class Origin:
     ordinal: int
     instruction: str
     span: Span | None = None
+    target_platform: str = ""
 
     def slot(self, root: str) -> str:
         """The step's stable address from run to run; `root` is the spec's directory, for many specs share a store."""
@@ -256,4 +258,5 @@ class Origin:
     @property
     def address(self) -> tuple[str, str, str, str]:
         """Its place within one spec."""
-        return self.target, self.platform, self.stage, str(self.ordinal)
+        way = f"->{self.target_platform}" if self.target_platform else ""
+        return self.target, self.platform + way, self.stage, str(self.ordinal)

@@ -29,7 +29,7 @@ from bake.render.sanitize import clean
 from bake.render.sections import sections_for
 from bake.render.style import columns, style_for
 from bake.render.tails import Tails
-from bake.render.words import STATUS, count, instruction, names, place, reason, status_word
+from bake.render.words import STATUS, count, instruction, names, place, platform, reason, status_word
 
 _MOST_HELD = 1_000_000
 """Characters of a step's output that are held back; more is printed before the step has ended."""
@@ -136,7 +136,7 @@ class PlainRenderer:
         if block is None:
             return ""
         step_of = block.started.step
-        where = f"{names(step_of.targets)} {clean(step_of.platform)}" if self._several else names(step_of.targets)
+        where = f"{names(step_of.targets)} {platform(step_of)}" if self._several else names(step_of.targets)
         line = f"{where} | {clean(text)}".rstrip() + "\n"
         if step == self._live:
             return line

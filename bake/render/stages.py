@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from bake.events import StepReport
 from bake.render.style import Style
 from bake.render.table import Column, table
+from bake.render.words import platform as platform_of
 
 _PLAIN = Style()
 
@@ -21,7 +22,7 @@ def by_stage(
     """A group a stage, each step once however many targets share it; "" without steps. The head line is left out."""
     groups: dict[tuple[tuple[str, ...], str, str], list[StepReport]] = {}
     for step in steps:
-        groups.setdefault((step.targets, step.platform, step.stage), []).append(step)
+        groups.setdefault((step.targets, platform_of(step), step.stage), []).append(step)
     lines = table(columns, [row(step) for members in groups.values() for step in members], width).splitlines()
     out: list[str] = []
     position = 1

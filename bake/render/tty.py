@@ -26,7 +26,7 @@ from bake.render.sanitize import clean
 from bake.render.style import Style, style_for, terminal_size
 from bake.render.tails import Tails
 from bake.render.width import cells, cut
-from bake.render.words import STATUS, instruction, names, reason, seconds
+from bake.render.words import STATUS, instruction, names, platform, reason, seconds
 
 _RICH = {
     "error": "bold red", "warning": "bold yellow", "info": "bold cyan", "place": "cyan", "gutter": "dim",
@@ -162,7 +162,7 @@ def finished_line(step: StepReport, width: int, style: Style, several: bool = Fa
     word, meaning = STATUS[step.status]
     took = f" {seconds(step.duration_s)}" if step.status == "run" else ""
     head = f"{word}{took}"
-    who = f"{names(step.targets)} {clean(step.platform)}" if several else names(step.targets)
+    who = f"{names(step.targets)} {platform(step)}" if several else names(step.targets)
     where = f" [{cut(who, max(8, width // 3))}] "
     why = f"  ({reason(step.why)})" if step.why else ""
     rest = width - 1 - cells(head) - cells(where)

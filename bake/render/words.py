@@ -58,8 +58,15 @@ def step_counts(found: Mapping[str, int]) -> str:
 
 def place(step: StepInfo, several: bool = False) -> str:
     """`main build 3`: target, stage, ordinal; `main linux/arm64 build 3` where images have `several` platforms."""
-    platform = clean(step.platform) if several else ""
-    return " ".join(part for part in (names(step.targets), platform, clean(step.stage), str(step.ordinal)) if part)
+    on = platform(step) if several else ""
+    return " ".join(part for part in (names(step.targets), on, clean(step.stage), str(step.ordinal)) if part)
+
+
+def platform(step: StepInfo) -> str:
+    """What a step runs on, and for, as BuildKit writes it: `linux/amd64`, `linux/amd64->arm64`."""
+    system = step.platform.partition("/")[0]
+    way = f"->{step.target_platform.removeprefix(f'{system}/')}" if step.target_platform else ""
+    return clean(step.platform + way)
 
 
 def instruction(step: StepInfo) -> str:

@@ -47,6 +47,7 @@ class Journal:
             id=shown.id,
             targets=shown.targets,
             platform=shown.platform,
+            target_platform=shown.target_platform,
             stage=shown.stage,
             ordinal=shown.ordinal,
             instruction=shown.instruction,

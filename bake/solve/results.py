@@ -62,6 +62,7 @@ def info(plan: Plan, step: StepId) -> StepInfo | None:
         id=step,
         targets=tuple(dict.fromkeys(origin.target for origin in origins)),
         platform=first.platform,
+        target_platform=min((each.target_platform for each in origins), key=bool),
         stage=first.stage,
         ordinal=first.ordinal,
         instruction=first.instruction,

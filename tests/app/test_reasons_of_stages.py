@@ -58,3 +58,26 @@ def test_another_base(project: Project) -> None:
     )
     project.write("a", "2")
     assert told(project) == "it is now FROM stage more, before stage deps"
+
+
+def test_a_stage_on_the_build_platform_is_explained_for_each_image(project: Project) -> None:
+    project.write(
+        "Dockerfile",
+        """
+FROM --platform=$BUILDPLATFORM scratch AS deps
+COPY busybox /bin/busybox
+ARG TARGETARCH
+RUN ["/bin/busybox", "sh", "-c", "/bin/busybox cat /bin/busybox > /$TARGETARCH"]
+COPY a /a
+FROM scratch
+COPY --from=deps /a /
+""",
+    )
+    project.write("bake.toml", '[target.app]\nplatforms = ["linux/amd64", "linux/arm64"]\n')
+    project.build("app")
+    project.write("a", "2")
+    found = [step for step in project.build("app").report.steps if step.instruction == "COPY a /a"]
+    assert {(step.platform, step.target_platform) for step in found} == {
+        ("linux/amd64", ""), ("linux/amd64", "linux/arm64"),
+    }  # fmt: skip
+    assert [step.why.detail for step in found if step.why] == ["a changed"] * 2

@@ -44,6 +44,7 @@ class World(Protocol):
 
     graph: Graph
     target: Target
+    platform: Platform
     escape: str
     build_args: dict[str, str]
     global_scope: dict[str, str]
@@ -112,9 +113,9 @@ class StageBuilder:
         graph.stands_for(worker or step, self.origin(label, instruction.span))
 
     def origin(self, label: str, span: Span) -> Origin:
-        return Origin(
-            self.world.target.name, str(self.platform), self.name, self.ordinal, " ".join(label.split())[:400], span
-        )
+        on, of = str(self.platform), str(self.world.platform)
+        label = " ".join(label.split())[:400]
+        return Origin(self.world.target.name, on, self.name, self.ordinal, label, span, of if of != on else "")
 
     def word(self, text: str, span: Span) -> str:
         """`text` expanded to one word with the stage's variables. Raises InputError at `span`."""

@@ -15,6 +15,7 @@ from bake.render.page.picture import picture
 from bake.render.page.timeline import Timeline, timeline
 from bake.render.sanitize import clean
 from bake.render.words import STATUS, instruction, reason, seconds, size
+from bake.render.words import platform as platform_of
 
 _HERE = Path(__file__).parent
 _TONES = {
@@ -107,7 +108,7 @@ def _stages(rows: list[_Row]) -> Iterator[_Stage]:
     found: dict[tuple[str, str, str], list[_Row]] = {}
     for row in rows:
         step = row.step
-        found.setdefault((step.targets[0] if step.targets else "", step.stage, step.platform), []).append(row)
+        found.setdefault((step.targets[0] if step.targets else "", step.stage, platform_of(step)), []).append(row)
     for (target, stage, platform), group in found.items():
         name = f"stage {stage}" if stage.isdigit() else stage
         yield _Stage(clean(" · ".join(part for part in (target, name, platform) if part)), tuple(group))

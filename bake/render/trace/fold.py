@@ -173,6 +173,7 @@ def _of_step(step: StepReport) -> Attributes:
         "bake.step.at": step.at,
         "bake.step.size": step.size,
         "bake.platform": step.platform,
+        "bake.platform.target": step.target_platform or step.platform,
         "bake.targets": step.targets,
     }
     if step.why is not None:
