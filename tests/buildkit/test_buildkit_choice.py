@@ -7,11 +7,11 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bake.engine.buildkit.choice import Candidate, Work, assign, prefixes, ranked
-from bake.plan.step import ExecOp, ScratchOp, StepId, make_step
+from bake.engine.buildkit.choice import Candidate, Work, assign, platforms_run, prefixes, ranked
+from bake.plan.step import CopyAction, CopyOp, ExecOp, ScratchOp, StepId, make_step
 
 BUILDERS = [Candidate(f"tcp://builder-{n}:1234") for n in range(20)]
-WORKS = [Work(f"t{n}", f"prefix-{n // 3}", "linux/amd64") for n in range(1000)]
+WORKS = [Work(f"t{n}", f"prefix-{n // 3}", ("linux/amd64",)) for n in range(1000)]
 
 
 def balance(made: dict[str, Candidate], builders: int) -> float:
@@ -63,10 +63,27 @@ def test_platforms_and_labels() -> None:
     arm = Candidate("arm", ("linux/arm64",), {"zone": "eu"})
     amd = Candidate("amd", ("linux/amd64", "linux/386"), {"zone": "us"})
     works = [
-        Work("x", "p", "linux/arm64"), Work("y", "p", "linux/amd64"), Work("z", "p", "linux/s390x"),
-        Work("eu", "p", "", {"zone": "eu"}), Work("both", "p", "linux/amd64", {"zone": "eu"}),
+        Work("x", "p", ("linux/arm64",)), Work("y", "p", ("linux/amd64",)), Work("z", "p", ("linux/s390x",)),
+        Work("eu", "p", (), {"zone": "eu"}), Work("both", "p", ("linux/amd64",), {"zone": "eu"}),
     ]  # fmt: skip
     assert {name: c.addr for name, c in assign(works, [arm, amd]).items()} == {"x": "arm", "y": "amd", "eu": "arm"}
+
+
+def test_what_counts_is_where_commands_run() -> None:
+    arm, amd = Candidate("arm", ("linux/arm64",)), Candidate("amd", ("linux/amd64",))
+    scratch = make_step(ScratchOp())
+    compiled = make_step(ExecOp(("cross-compile",)), (scratch.id,), "linux/amd64")
+    run = make_step(ExecOp(("run",)), (scratch.id,))
+    copy = make_step(CopyOp((CopyAction(1, "/a", "/a"),)), (scratch.id, compiled.id), "linux/arm64")
+    steps = {s.id: s for s in (scratch, compiled, run, copy)}
+    assert platforms_run([scratch.id, compiled.id, copy.id], steps, "linux/arm64") == ("linux/amd64",)
+    assert platforms_run([run.id, compiled.id], steps, "linux/arm64") == ("linux/amd64", "linux/arm64")
+    works = [Work("crossed", "p", ("linux/amd64",)), Work("32 bits", "p", ("linux/386",))]
+    works += [Work("copied", "p"), Work("both", "p", ("linux/amd64", "linux/arm64"))]
+    assert {name: c.addr for name, c in assign(works, [amd]).items()} == dict.fromkeys(
+        ("crossed", "32 bits", "copied"), "amd"
+    )
+    assert set(assign(works, [arm])) == {"copied"}
 
 
 @given(st.sets(st.text("abcdef", min_size=1, max_size=4), min_size=2, max_size=8), st.text(max_size=6))

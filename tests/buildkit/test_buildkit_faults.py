@@ -225,7 +225,7 @@ def test_a_full_disk(project: Any, tmp_path: Path) -> None:
     data.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(data)], check=True)
     try:
-        with Daemon(data) as small:
+        with Daemon(data / "docker") as small:
             project.builders = (small.address,)
             project.write("Dockerfile", f"{BASE}RUN dd if=/dev/zero of=/big bs=1M count=60\n")
             project.write("bake.toml", SPEC)

@@ -18,6 +18,7 @@ from projects import statuses
 from registry_server import RegistryServer, registry
 
 from bake.engine.buildkit.docker import DockerApi
+from bake.errors import HostError
 
 BASE = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 TARGET = '[target.app]\ncontext = "."\nnetwork = "none"\n'
@@ -110,6 +111,19 @@ def test_several_platforms_and_statements(project: Any) -> None:
     assert kinds == [("linux", "amd64"), ("linux", "386"), ("unknown", "unknown"), ("unknown", "unknown")]
     runs = {step.platform for step in result.report.steps if step.instruction.startswith("RUN echo")}
     assert runs == {"linux/amd64", "linux/386"}
+
+
+def test_an_image_for_a_platform_that_the_builder_cannot_run(project: Any) -> None:
+    """What it holds is made elsewhere, and copied."""
+    crossed = "FROM --platform=$BUILDPLATFORM base AS made\nARG TARGETARCH\nRUN echo for $TARGETARCH > /program\n"
+    project.write("Dockerfile", f"{BASE.replace('scratch', '--platform=$BUILDPLATFORM scratch AS base')}{crossed}"
+                  "FROM scratch\nCOPY --from=made /program /program\n")  # fmt: skip
+    project.write("bake.toml", f'{TARGET}platforms = ["linux/s390x"]\noutput = [{{ type = "local", dest = "out" }}]\n')
+    built(project)
+    assert (project.root / "out/program").read_text() == "for s390x\n"
+    project.write("Dockerfile", f"{BASE}RUN true\n")
+    with pytest.raises(HostError, match="no builder for linux/s390x"):
+        project.build()
 
 
 def test_a_date_of_its_own(project: Any) -> None:

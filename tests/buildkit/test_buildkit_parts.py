@@ -115,6 +115,10 @@ def test_failures() -> None:
     kinds = {
         'failed to calculate checksum of ref x: "/y": not found': (copy, "missing-source"),
         "cannot copy to non-directory: /var/lib/docker/overlay2/xy/merged/d": (copy, "bad-copy"),
+        "link /nothing /h: no such file or directory": (copy, "bad-archive"),
+        "linkat nothing h: no such file or directory": (copy, "bad-archive"),
+        'invalid hardlink target "../../etc/passwd"': (copy, "bad-archive"),
+        "statat l: path escapes from parent": (copy, "bad-archive"),
         "failed to resolve source metadata for docker.io/x: pull access denied": (None, "pull-failed"),
         "write /x: no space left on device": (None, "builder-full"),
         "something else": (None, "builder-failed"),

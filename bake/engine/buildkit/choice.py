@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bake.oci.platform import parse_platform
-from bake.plan.step import Step, StepId
+from bake.plan.step import ExecOp, Step, StepId
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +28,29 @@ class Candidate:
 
     def fits(self, work: Work) -> bool:
         """Whether it may build this at all."""
-        return self._builds(work.platform) and all(self.labels.get(k) == v for k, v in work.labels.items())
+        labelled = all(self.labels.get(k) == v for k, v in work.labels.items())
+        return labelled and all(self._runs(platform) for platform in work.platforms)
 
-    def _builds(self, platform: str) -> bool:
-        if not self.platforms or not platform:
+    def _runs(self, platform: str) -> bool:
+        if not self.platforms:
             return True
-        wanted = parse_platform(platform)
-        return any(parse_platform(own).matches(wanted) for own in self.platforms)
+        wanted = [parse_platform(platform)]
+        if (wanted[0].os, wanted[0].arch) == ("linux", "386"):  # every amd64 processor runs it, though few say so
+            wanted.append(parse_platform("linux/amd64"))
+        return any(parse_platform(own).matches(each) for own in self.platforms for each in wanted)
 
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """An image to build: `name` tells it from others from run to run, `prefix` says with whom it shares steps."""
+    """An image to build: `name` tells it from others from run to run, `prefix` says with whom it shares steps.
+
+    `platforms`: those that its commands run on, which a builder must have. The image's own may be another one: files
+    are copied everywhere.
+    """
 
     name: str
     prefix: str
-    platform: str = ""
+    platforms: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -83,6 +90,12 @@ def assign(
 def _room(works: int, candidates: Sequence[Candidate]) -> dict[str, int]:
     total = sum(max(c.slots, 1) for c in candidates) or 1
     return {c.addr: math.ceil(works * max(c.slots, 1) / total) for c in candidates}
+
+
+def platforms_run(ids: Iterable[StepId], steps: Mapping[StepId, Step], own: str) -> tuple[str, ...]:
+    """The platforms that the RUNs among `ids` are for, `own` where they say none."""
+    runs = (steps[id] for id in ids if isinstance(steps[id].op, ExecOp))
+    return tuple(sorted({step.platform or own for step in runs}))
 
 
 def prefixes(finals: Mapping[str, StepId], steps: Mapping[StepId, Step]) -> dict[str, str]:

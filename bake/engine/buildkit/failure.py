@@ -13,7 +13,8 @@ from bake.plan.step import CopyOp, ExecOp, Step
 _EXIT = re.compile(r"exit code:? (\d+)")
 _MISSING = re.compile(r'("/[^"]*"):? not found')
 _FILES = (
-    (r"Error processing tar file|failed to unpack", "bad-archive"),
+    (r"Error processing tar file|failed to unpack|invalid (hardlink target|entry name)", "bad-archive"),
+    (r"^link(at)? .*: no such file|path escapes from parent", "bad-archive"),
     (r"non-directory|not a directory|cannot replace to directory", "bad-copy"),
     (r"invalid user index|unable to (find|convert) (user|uid|group)|no matching entries", "bad-owner"),
 )

@@ -62,7 +62,7 @@ class Pool:
         """The error when there is no builder for a work, or none any more."""
         if len(self._dead) == len(self.candidates) and self._dead:
             return next(iter(self._dead.values()))
-        wanted = [work.platform] if work.platform else []
+        wanted = [*work.platforms]
         wanted += [f"{name}={value}" for name, value in work.labels.items()]
         message = f"no builder for {', '.join(wanted) or work.name}"
         hint = "`bake builders` shows what each one builds"

@@ -11,7 +11,7 @@ import anyio
 
 from bake.engine.buildkit.board import Board
 from bake.engine.buildkit.build import Build
-from bake.engine.buildkit.choice import Candidate, Work, prefixes
+from bake.engine.buildkit.choice import Candidate, Work, platforms_run, prefixes
 from bake.engine.buildkit.decide import Decider
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.pool import Pool
@@ -124,7 +124,10 @@ class Walk:
 
     async def _build_all(self, images: list[Image]) -> None:
         shared = prefixes({"\n".join(_id(image)): image.state for image in images}, self.plan.steps)
-        works = [Work(name, prefix, name.partition("\n")[2]) for name, prefix in shared.items()]
+        works = [
+            Work(name, prefix, platforms_run(self._needed(image), self.plan.steps, str(image.platform)))
+            for image, (name, prefix) in zip(images, shared.items(), strict=True)
+        ]
         chosen = self.pool.assign(self.settings.root, works)
         async with anyio.create_task_group() as group:
             for image, work in zip(images, works, strict=True):
