@@ -17,12 +17,17 @@ from bake.errors import Diagnostic, InputError, Source, nearest
 
 
 class Builder(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """One BuildKit: its address, what it builds, how much at once."""
+    """One BuildKit: its address, what it builds, how much at once.
+
+    `memory` (as 64GB) and `cpus`: what the `resources` of its images may add up to; "" and 0: any number.
+    """
 
     addr: str
     platforms: tuple[str, ...] = ()
     labels: dict[str, str] = {}
     slots: int = 8
+    memory: str = ""
+    cpus: float = 0.0
 
 
 class Registry(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -54,7 +59,7 @@ HELP: Mapping[str, str] = {
     "jobs": "steps that run at once",
     "engine": "embedded or buildkit",
     "sandbox": "crun, runc or bubblewrap; empty: found by a probe",
-    "builders": "BuildKit builders: addr, platforms, labels, slots",
+    "builders": "BuildKit builders: addr, platforms, labels, slots, memory, cpus",
     "registries": "by host: insecure, ca, mirrors",
     "load": "docker or podman, for --load; empty: Docker where it answers, else podman",
 }
@@ -147,4 +152,10 @@ def _converted(values: Mapping[str, object], where: str) -> Settings:
             read(text)
         except (ValueError, KeyError):
             raise InputError(Diagnostic("bad-setting", f"{where}: {name} is '{text}'; it is {HELP[name]}")) from None
+    for builder in settings.builders:
+        try:
+            size_of(builder.memory or "0")
+        except (ValueError, KeyError):
+            message = f"{where}: builder {builder.addr} has memory = '{builder.memory}'; it is an amount, as 64GB"
+            raise InputError(Diagnostic("bad-setting", message)) from None
     return settings

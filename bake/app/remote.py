@@ -15,7 +15,7 @@ from bake.events import DiagnosticFound, Event
 from bake.image.form import Compression, level_of
 from bake.plan.outcome import Plan
 from bake.render.diagnostics import info_of
-from bake.settings import Builder
+from bake.settings import Builder, size_of
 from bake.solve.contents import Contents
 from bake.solve.results import info
 from bake.solve.settings import Settings
@@ -93,7 +93,8 @@ def builders(session: Session) -> tuple[Candidate, ...]:
     for row in wanted:
         known = recall(session.store.files, parse_address(row.addr, session.environment))
         platforms = row.platforms or (known.platforms if known is not None else ())
-        made.append(Candidate(row.addr, platforms, row.labels, min(row.slots, most) if most else row.slots))
+        slots, memory = min(row.slots, most) if most else row.slots, size_of(row.memory or "0")
+        made.append(Candidate(row.addr, platforms, row.labels, slots, memory, row.cpus))
     return tuple(made)
 
 

@@ -19,12 +19,17 @@ from bake.plan.step import ExecOp, Step, StepId
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A builder as one chooses it. `platforms` empty: any; `slots`: solves at once."""
+    """A builder as one chooses it. `platforms` empty: any; `slots`: solves at once.
+
+    `memory` (bytes) and `cpus`: what `resources` of those may add up to, 0: any number.
+    """
 
     addr: str
     platforms: tuple[str, ...] = ()
     labels: Mapping[str, str] = field(default_factory=dict)
     slots: int = 8
+    memory: int = 0
+    cpus: float = 0.0
 
     def fits(self, work: Work) -> bool:
         """Whether it may build this at all."""

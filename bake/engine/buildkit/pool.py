@@ -14,6 +14,7 @@ from bake.engine.buildkit.solve import BuilderLost
 from bake.engine.buildkit.turns import Turns
 from bake.errors import Diagnostic, HostError
 from bake.ports.files import Files
+from bake.solve.capacity import Amount
 
 _FACT = "builders"
 _TALLY = "builder-tally"
@@ -27,7 +28,7 @@ class Pool:
         self._files = files
         self._open = open_site
         self._sites: dict[str, Site] = {}
-        self._turns = {c.addr: Turns(max(1, c.slots)) for c in candidates}
+        self._turns = {c.addr: Turns(Amount(max(1, c.slots), c.memory, c.cpus)) for c in candidates}
         self._dead: dict[str, HostError] = {}
 
     def assign(self, root: str, works: Sequence[Work]) -> Mapping[str, Candidate]:
@@ -69,9 +70,9 @@ class Pool:
         return HostError(Diagnostic("no-builder-fits", message, hint=hint))
 
     @asynccontextmanager
-    async def use(self, candidate: Candidate, weight: float = 1.0) -> AsyncIterator[Site]:
-        """A turn on a builder, of so many slots. Raises HostError when it cannot be reached."""
-        async with self._turns[candidate.addr].take(weight):
+    async def use(self, candidate: Candidate, wanted: Amount) -> AsyncIterator[Site]:
+        """A turn on a builder, with so much of it. Raises HostError when it cannot be reached."""
+        async with self._turns[candidate.addr].take(wanted):
             site = self._sites.get(candidate.addr)
             if site is None:
                 site = self._sites[candidate.addr] = self._open(candidate)

@@ -1,4 +1,4 @@
-"""Turns on a builder: an image takes as many of its slots as its target's `weight` says, in the order of asking."""
+"""Turns on a builder: an image takes of it what its target's `weight` and `resources` say, in the order of asking."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ class _Waiting:
 
 
 class Turns:
-    """One that weighs more than there are slots has the builder for itself."""
+    """One that wants more than there is has the builder for itself."""
 
-    def __init__(self, slots: int) -> None:
-        self._capacity = Capacity(Amount(float(slots)))
+    def __init__(self, total: Amount) -> None:
+        self._capacity = Capacity(total)
         self._queue: deque[_Waiting] = deque()
 
     @asynccontextmanager
-    async def take(self, weight: float) -> AsyncIterator[None]:
+    async def take(self, wanted: Amount) -> AsyncIterator[None]:
         """A turn. Whoever came first has the first, so that a heavy one is not passed by light ones for ever."""
-        mine = _Waiting(Amount(weight))
+        mine = _Waiting(wanted)
         self._queue.append(mine)
         self._admit()
         try:

@@ -23,6 +23,7 @@ from bake.plan.outcome import Image, Plan
 from bake.plan.step import StepId
 from bake.plan.tree import SCRATCH, StateId
 from bake.ports.store import Store
+from bake.solve.capacity import Amount
 from bake.solve.contents import Contents
 from bake.solve.journal import Journal
 from bake.solve.results import MadeImage, Solution
@@ -167,7 +168,7 @@ class Walk:
 
     async def _on(self, candidate: Candidate, image: Image) -> tuple[StateId, ...] | None:
         steps = {id: self.plan.steps[id] for id in self._needed(image)}
-        async with self.pool.use(candidate, self.plan.targets[image.target].weight) as site:
+        async with self.pool.use(candidate, self._demand(image)) as site:
             build = Build(site, image, steps, self._tasks, self._board, self._images, self._how)
             states = await build.run()
         seconds = {id: self.journal.reports[id].duration_s for id in steps if id in self.journal.reports}
@@ -180,6 +181,12 @@ class Walk:
         for id in steps:
             self._board.end(id, "cached")
         return states
+
+    def _demand(self, image: Image) -> Amount:
+        """Slots by its target's weight; memory and processors as the RUN step that takes most of them."""
+        steps = [self._tasks.demand(self.plan.steps[id]) for id in self._needed(image)]
+        memory, cpus = (max((getattr(each, part) for each in steps), default=0.0) for part in ("memory", "cpus"))
+        return Amount(self.plan.targets[image.target].weight, memory, cpus)
 
     def _lost(self, candidate: Candidate, image: Image, error: BuilderLost) -> None:
         """Leaves a lost builder out if there is another one, and tells that an image is built again."""
