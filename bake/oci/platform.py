@@ -13,6 +13,13 @@ _ARCH = {
     "i386": "386",
     "i686": "386",
 }
+_KNOWN_ARCH = frozenset(
+    {
+        "386", "amd64", "arm", "arm64", "armbe", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc", "ppc64",
+        "ppc64le", "riscv", "riscv64", "s390", "s390x", "sparc", "sparc64", "wasm",
+    }
+)  # fmt: skip
+"""What may stand alone; in another place anything may be an architecture, as in the peer."""
 _DEFAULT_VARIANT = {("arm64", "v8"): "", ("arm64", "8"): "", ("amd64", "v1"): ""}
 
 
@@ -41,6 +48,8 @@ def parse_platform(text: str) -> Platform:
     ):
         raise ValueError(f"'{text}' is not a platform of the form os/arch[/variant]")
     if len(parts) == 1:
+        if _ARCH.get(parts[0], parts[0]) not in _KNOWN_ARCH:
+            raise ValueError(f"'{text}' is no architecture, and no platform of the form os/arch[/variant]")
         parts = ["linux", parts[0]]
     os, arch = parts[0], _ARCH.get(parts[1], parts[1])
     variant = parts[2] if len(parts) == 3 else ""

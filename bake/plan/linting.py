@@ -77,5 +77,8 @@ def _bases(recipe: Recipe, facts: Facts) -> dict[str, BaseFact]:
         if fact is not None:
             config = fact.config
             env = dict(line.partition("=")[::2] for line in config.config.env or ())
-            found[name] = BaseFact("/".join(filter(None, (config.os, config.architecture, config.variant))), env)
+            platform = "/".join(filter(None, (config.os, config.architecture, config.variant)))
+            found[name] = BaseFact(
+                platform, env, shell=bool(config.config.shell), triggers=config.config.on_build or ()
+            )
     return found

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from bake.dockerfile.directives import CHECK_ARG
 from bake.dockerfile.instructions import Dockerfile
-from bake.dockerfile.lint import casing, descriptions, instructions, order, paths, stages, typos, variables
-from bake.dockerfile.lint.checks import Checks, parse_checks
+from bake.dockerfile.lint import casing, descriptions, instructions, order, paths, stages, triggers, typos, variables
+from bake.dockerfile.lint.checks import Checks, first_word, parse_checks
 from bake.dockerfile.lint.rule import Finding, Rule
 from bake.dockerfile.lint.view import BaseFact, Outside, View, view_of
 from bake.errors import Diagnostic, Span, nearest
@@ -39,7 +39,7 @@ _RULES = (
     Rule("MultipleInstructionsDisallowed", "multiple-instructions-disallowed", instructions.multiple_instructions,
          "remove this one", reached=True),
     Rule("LegacyKeyValueFormat", "legacy-key-value-format", instructions.legacy_key_value_format,
-         "put = between name and value"),
+         "put = between name and value", reached=True),
     Rule("InvalidBaseImagePlatform", "invalid-base-image-platform", stages.invalid_base_image_platform,
          "choose an image that is there for this platform", reached=True),
     Rule("RedundantTargetPlatform", "redundant-target-platform", stages.redundant_target_platform,
@@ -77,7 +77,7 @@ def lint(dockerfile: Dockerfile, outside: Outside = Outside()) -> tuple[Diagnost
 
     A wrong `# check=` line is an error of its own; the rules are then applied as if it were not there.
     """
-    view = view_of(dockerfile, outside)
+    view = triggers.with_triggers(view_of(dockerfile, outside))
     checks, found = _checks(view)
     for rule in _RULES:
         for finding in rule.find(view):
@@ -90,7 +90,7 @@ def violations(dockerfile: Dockerfile, outside: Outside) -> tuple[Diagnostic, ..
     """The errors that keep this from being built, since it says `error=true`; the last one sums them up as BuildKit
     does. `outside.reached`: the stages of this build.
     """
-    view = view_of(dockerfile, outside)
+    view = triggers.with_triggers(view_of(dockerfile, outside))
     checks, wrong = _checks(view)
     failed = [each for each in wrong if each.severity == "error"]
     if failed or not checks.error:
@@ -124,20 +124,21 @@ def _diagnostic(rule: Rule, finding: Finding, error: bool) -> Diagnostic:
 
 
 def _checks(view: View) -> tuple[Checks, list[Diagnostic]]:
-    text = view.outside.args.get(CHECK_ARG, view.dockerfile.check)
-    if text is None:
+    given, written = view.outside.args.get(CHECK_ARG), view.dockerfile.check or ""
+    text = first_word(written) if given is None else given
+    if not text:
         return Checks(), []
     span = _directive_span(view)
+    found: list[Diagnostic] = []
+    if given is None and text != written:
+        message = f"what follows the blank is not read: '{written.removeprefix(text).strip()}'"
+        found.append(Diagnostic("bad-check-option", message, span, "write it without blanks", "warning"))
     try:
         checks = parse_checks(text)
     except ValueError as error:
         hint = "skip=RULE,…  error=true  experimental=RULE,…"
-        return Checks(), [Diagnostic("bad-check-option", str(error), span, hint)]
-    return checks, [_unknown(name, span) for name in checks.names if not _is_rule(name)]
-
-
-def _is_rule(name: str) -> bool:
-    return name.lower() in {"all", *(known.lower() for known in RULES)}
+        return Checks(), [*found, Diagnostic("bad-check-option", str(error), span, hint)]
+    return checks, [*found, *(_unknown(name, span) for name in checks.names if name not in {*RULES, "all"})]
 
 
 def _unknown(name: str, span: Span | None) -> Diagnostic:

@@ -1,4 +1,7 @@
-"""`# check=skip=A,B;error=true;experimental=all`: which findings count, and whether they fail (dockerfile.md §1.1)."""
+"""`# check=skip=A,B;error=true;experimental=all`: which findings count, and whether they fail (dockerfile.md §1.1).
+
+As BuildKit reads it: names count in their own case alone, and `all` only when it stands for itself.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ _ALL = "all"
 
 @dataclass(frozen=True, slots=True)
 class Checks:
-    """Names in lower case; `all` stands for every rule."""
+    """`all` among the names stands for every rule."""
 
     skip: frozenset[str] = frozenset()
     experimental: frozenset[str] = frozenset()
@@ -22,10 +25,9 @@ class Checks:
 
     def allows(self, rule: Rule) -> bool:
         """Whether findings of the rule are told."""
-        name = rule.name.lower()
-        if self.skip & {name, _ALL}:
+        if self.skip & {rule.name, _ALL}:
             return False
-        return not rule.experimental or bool(self.experimental & {name, _ALL})
+        return not rule.experimental or bool(self.experimental & {rule.name, _ALL})
 
     def with_comments(self, comments: Iterable[str]) -> Checks:
         """With what the comments above an instruction add for it alone; `error` does not count there."""
@@ -34,7 +36,7 @@ class Checks:
             key, equals, value = comment.partition("=")
             if equals and key.strip().lower() == "check":
                 try:
-                    own = parse_checks(value.split(maxsplit=1)[0] if value.split() else "")
+                    own = parse_checks(first_word(value))
                 except ValueError:
                     continue  # an ordinary comment that begins like one
                 merged = replace(
@@ -46,15 +48,15 @@ class Checks:
 def parse_checks(text: str) -> Checks:
     """The value of a `# check=` line. Raises ValueError with BuildKit's text."""
     found = Checks()
-    parts = [part.strip() for part in text.split(";", 2) if part.strip()]
-    for part in parts:
-        key, _, value = (piece.strip() for piece in part.partition("="))
+    for part in text.split(";", 2):
+        key, equals, value = (piece.strip() for piece in part.partition("="))
         names = tuple(name.strip() for name in value.split(",") if name.strip())
-        match key:
+        counting = frozenset(names if value == _ALL else (name for name in names if name != _ALL))
+        match key if equals else "":
             case "skip":
-                found = replace(found, skip=_lower(names), names=found.names + names)
+                found = replace(found, skip=counting, names=found.names + names)
             case "experimental":
-                found = replace(found, experimental=_lower(names), names=found.names + names)
+                found = replace(found, experimental=counting, names=found.names + names)
             case "error":
                 found = replace(found, error=_boolean(value))
             case _:
@@ -62,8 +64,9 @@ def parse_checks(text: str) -> Checks:
     return found
 
 
-def _lower(names: Iterable[str]) -> frozenset[str]:
-    return frozenset(name.lower() for name in names)
+def first_word(text: str) -> str:
+    """What counts of the value of a directive or comment: it ends at the first blank."""
+    return text.split(maxsplit=1)[0] if text.split() else ""
 
 
 def _boolean(value: str) -> bool:

@@ -19,6 +19,7 @@ def invalid_definition_description(view: View) -> Iterator[Finding]:
             case _:
                 continue
         comments = [text for text in at.comments if not text.lower().replace(" ", "").startswith("check=")]
-        if comments and not any(comments[-1].startswith(f"{name} ") for name in names):
-            message = f"Comment for {kind} should follow the format: `# {names[0]} <description>`"
+        if comments and not any(f"{comments[-1]} ".startswith(f"{name} ") for name in names):
+            name = names[0] if len(names) == 1 else "<arg_key>"
+            message = f"Comment for {kind} should follow the format: `# {name} <description>`"
             yield Finding(at, message, at.span)

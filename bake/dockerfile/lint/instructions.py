@@ -19,9 +19,10 @@ from bake.dockerfile.instructions import (
     Stage,
 )
 from bake.dockerfile.lint.rule import Finding
-from bake.dockerfile.lint.scopes import base_stages
+from bake.dockerfile.lint.scopes import base_fact, base_stages, expanded, walk
 from bake.dockerfile.lint.view import View, Written
 from bake.errors import Span
+from bake.words import WordError, expand_words
 
 _SECRET = re.compile(
     r"(?i)(?:_|^)(?:apikey|auth|credentials?|key|password|pword|passwd|secret|token)(?:_|$)",
@@ -34,14 +35,18 @@ def json_args_recommended(view: View) -> Iterator[Finding]:
     with_shell: set[int] = set()
     bases = base_stages(view)
     for stage, body in view.bodies():
-        if bases[stage.index] in with_shell:
+        fact = base_fact(view, stage)
+        if bases[stage.index] in with_shell or (fact is not None and fact.shell):
             with_shell.add(stage.index)
         for at in body:
             if isinstance(at.item, Shell):
                 with_shell.add(stage.index)
-            elif isinstance(at.item, Cmd | Entrypoint) and at.item.command.shell and stage.index not in with_shell:
-                name = at.keyword.upper()
-                message = f"JSON arguments recommended for {name} to prevent unintended behavior related to OS signals"
+            elif isinstance(at.item, Cmd | Entrypoint) and stage.index not in with_shell:
+                if at.item.command.shell is None:
+                    continue
+                message = (
+                    f"JSON arguments recommended for {at.keyword} to prevent unintended behavior related to OS signals"
+                )
                 yield Finding(at, message, at.span)
 
 
@@ -59,26 +64,28 @@ def multiple_instructions(view: View) -> Iterator[Finding]:
             if not isinstance(at.item, Cmd | Entrypoint | Healthcheck):
                 continue
             if kind in before:
-                message = f"Multiple {at.keyword.upper()} instructions should not be used in the same stage because "
+                message = f"Multiple {at.keyword} instructions should not be used in the same stage because "
                 yield Finding(before[kind], message + "only the last one will be used", before[kind].span)
             before[kind] = at
 
 
 def legacy_key_value_format(view: View) -> Iterator[Finding]:
-    for at in view.of(Env, Label):
+    for at in (at for _, body in view.bodies() for at in body):
         if isinstance(at.item, Env | Label) and at.item.legacy:
-            name = at.keyword.upper()
+            name = at.keyword
             message = f'"{name} key=value" should be used instead of legacy "{name} key value" format'
             yield Finding(at, message, at.span)
 
 
 def secrets_used_in_arg_or_env(view: View) -> Iterator[Finding]:
-    for at in view.of(Arg, Env):
+    """In stages: an ARG before the first FROM gets into no image."""
+    for at, scope in walk(view):
         pairs: Sequence[tuple[str, str | None]] = at.item.pairs if isinstance(at.item, Arg | Env) else ()
-        for name, _ in pairs:
+        for written, _ in pairs:
+            name = expanded(view, written, scope.values).text if isinstance(at.item, Env) else written
             if _SECRET.search(name) and not _NO_SECRET.search(name):
                 message = f'Do not use ARG or ENV instructions for sensitive data ({at.keyword.upper()} "{name}")'
-                yield Finding(at, message, at.find(name))
+                yield Finding(at, message, at.find(written))
 
 
 def expose_proto_casing(view: View) -> Iterator[Finding]:
@@ -97,8 +104,12 @@ def expose_invalid_format(view: View) -> Iterator[Finding]:
 
 
 def _ports(view: View) -> Iterator[tuple[Written, str, Span]]:
-    """The ports as written; those with a variable in them are left alone."""
-    for at in view.of(Expose):
-        for port in at.item.ports if isinstance(at.item, Expose) else ():
-            if "$" not in port:
-                yield at, port, at.find(port)
+    """The ports with the values of variables; those with a variable that is not known are left alone."""
+    for at, scope in walk(view):
+        for written in at.item.ports if isinstance(at.item, Expose) else ():
+            try:
+                found = expand_words(written, scope.values, escape=view.dockerfile.escape)
+            except WordError:
+                continue  # building tells it
+            for port in found.words if not found.unset else ():
+                yield at, port, at.find(written)

@@ -47,6 +47,8 @@ def _run_again(view: View, found: Callable[[Run], bool], message: str) -> Iterat
     for _, body in view.bodies():
         whole: Written | None = None
         for at in body:
+            if at.triggered:
+                continue
             if isinstance(at.item, Copy) and at.item.from_ is None and "." in map(normpath, at.item.sources):
                 whole = whole or at
             elif isinstance(at.item, Run) and whole is not None and found(at.item):

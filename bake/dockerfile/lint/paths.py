@@ -8,28 +8,29 @@ from posixpath import normpath
 from bake.dockerfile.ignore import Matcher
 from bake.dockerfile.instructions import Add, Copy, Workdir
 from bake.dockerfile.lint.rule import Finding
-from bake.dockerfile.lint.scopes import base_stages
+from bake.dockerfile.lint.scopes import base_stages, expanded, walk
 from bake.dockerfile.lint.view import View
 
 _EVERYTHING = frozenset({"*", "**", "**/*"})
+_ANY_NAME = "\0"
+"""Of something in a directory, so that only what matches all that is in it matches this."""
 _REMOTE = ("http://", "https://", "git@", "ssh://", "git://")
 
 
 def workdir_relative_path(view: View) -> Iterator[Finding]:
-    """The first WORKDIR on the way from the base image; one that starts with a variable is left alone."""
+    """The first WORKDIR on the way from the base image; one with a variable that is not known is left alone."""
     bases = base_stages(view)
-    placed: set[int] = set()
-    for stage, body in view.bodies():
-        if bases[stage.index] in placed:
-            placed.add(stage.index)
-        for at in body:
-            if not isinstance(at.item, Workdir) or stage.index in placed:
-                continue
-            placed.add(stage.index)
-            path = at.item.path.strip("\"'")
-            if not path.startswith(("/", "$")):
-                message = f'Relative workdir "{at.item.path}" can have unexpected results if the base image changes'
-                yield Finding(at, message, at.find(at.item.path))
+    placed: set[int | None] = set()
+    for at, scope in walk(view):
+        if not isinstance(at.item, Workdir) or placed & {at.stage, bases[at.stage]}:
+            continue
+        path = expanded(view, at.item.path, scope.values)
+        if (path.unset and not scope.complete) or path.text.startswith("/"):
+            placed.add(at.stage)
+            continue
+        placed.add(at.stage)
+        message = f'Relative workdir "{path.text}" can have unexpected results if the base image changes'
+        yield Finding(at, message, at.find(at.item.path))
 
 
 def copy_ignored_file(view: View) -> Iterator[Finding]:
@@ -38,17 +39,21 @@ def copy_ignored_file(view: View) -> Iterator[Finding]:
     if not patterns or any(pattern.startswith("!") for pattern in patterns):
         return
     matcher = Matcher(patterns)
-    for at in view.of(Copy, Add):
+    for at, scope in walk(view):
         item = at.item
         if not isinstance(item, Copy | Add) or (isinstance(item, Copy) and item.from_ is not None):
             continue
-        for source in item.sources:
-            if "$" not in source and not source.startswith(_REMOTE) and _ignored(source, patterns, matcher):
-                name = "Copy" if isinstance(item, Copy) else "Add"
-                message = f'Attempting to {name} file "{normpath(source)}" that is excluded by .dockerignore'
-                yield Finding(at, message, at.find(source))
+        for written in item.sources:
+            source = expanded(view, written, scope.values)
+            if source.unset or source.text.startswith(_REMOTE) or not _ignored(source.text, patterns, matcher):
+                continue
+            name = "Copy" if isinstance(item, Copy) else "Add"
+            message = f'Attempting to {name} file "{source.text}" that is excluded by .dockerignore'
+            yield Finding(at, message, at.find(written))
 
 
 def _ignored(source: str, patterns: tuple[str, ...], matcher: Matcher) -> bool:
     path = normpath(source).strip("/")
-    return bool(_EVERYTHING & set(patterns)) if path in ("", ".") else matcher.ignored(path)
+    if path in ("", "."):
+        return bool(_EVERYTHING & set(patterns))
+    return matcher.ignored(path) or (source.endswith("/") and matcher.ignored(f"{path}/{_ANY_NAME}"))

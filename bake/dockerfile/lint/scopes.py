@@ -10,7 +10,6 @@ from bake.dockerfile.instructions import (
     Arg,
     Copy,
     Env,
-    Expose,
     Label,
     Run,
     Stage,
@@ -20,8 +19,9 @@ from bake.dockerfile.instructions import (
     Volume,
     Workdir,
 )
-from bake.dockerfile.lint.view import View, Written
-from bake.words import Expanded, ExpandedWords, WordError, expand, expand_heredoc, expand_words
+from bake.dockerfile.lint.view import BaseFact, View, Written
+from bake.errors import Span
+from bake.words import Expanded, WordError, expand, expand_heredoc
 
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -37,10 +37,11 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Use:
-    """A variable without a value, met in an instruction. `known`: the names that have one there."""
+    """A variable without a value, met in a word of an instruction. `known`: the names that have one there."""
 
     at: Written
     name: str
+    span: Span
     known: tuple[str, ...]
     complete: bool
 
@@ -79,83 +80,105 @@ def base_stages(view: View) -> dict[int, int | None]:
     return found
 
 
-def uses(view: View) -> Iterator[Use]:
-    """Every variable that an instruction expands and that has no value there."""
+def walk(view: View) -> Iterator[tuple[Written, Scope]]:
+    """Every instruction of every stage, with what it sees; the scope holds until the next one is asked for."""
     outer = global_scope(view, view.outside.args)
     bases = base_stages(view)
     finished: dict[int, Scope] = {}
     for stage, body in view.bodies():
-        scope = _start(view, stage, bases[stage.index], finished, outer)
+        scope = _start(view, stage, bases[stage.index], finished)
         for at in body:
-            for name in _unset(view, at, scope, outer):
-                if name not in scope.declared:
-                    yield Use(at, name, tuple(scope.values), scope.complete)
+            yield at, scope
+            if isinstance(at.item, Arg):
+                for name, default in at.item.pairs:
+                    _declare(view, name, default, scope, outer)
+            elif isinstance(at.item, Env):
+                scope.values |= {
+                    expanded(view, key, scope.values).text: expanded(view, value, scope.values).text
+                    for key, value in at.item.pairs
+                }
         finished[stage.index] = scope
 
 
-def _start(
-    view: View, stage: Stage, base: int | None, finished: Mapping[int, Scope], outer: Mapping[str, str]
-) -> Scope:
+def uses(view: View) -> Iterator[Use]:
+    """Every word's variables that have no value there."""
+    outer = global_scope(view, view.outside.args)
+    for at, scope in walk(view):
+        found = _unset_in_arg(view, at.item, scope, outer) if isinstance(at.item, Arg) else _unset(view, at, scope)
+        places = {name: at.variables(name) for name in {name for name, _ in found}}
+        for name, known in found:
+            yield Use(at, name, next(places[name]), known, scope.complete)
+
+
+def base_fact(view: View, stage: Stage) -> BaseFact | None:
+    """What is known of the image that a stage is FROM."""
+    if not view.outside.bases or stage.name in view.outside.contexts:
+        return None
+    return view.outside.bases.get(expanded(view, stage.base, global_scope(view, view.outside.args)).text)
+
+
+def _start(view: View, stage: Stage, base: int | None, finished: Mapping[int, Scope]) -> Scope:
     if base is not None:
         above = finished[base]
         return Scope(dict(above.values), set(above.declared), above.complete)
-    name = expanded(view, stage.base, outer).text
+    name = expanded(view, stage.base, global_scope(view, view.outside.args)).text
     if name == "scratch" and stage.name not in view.outside.contexts:
         return Scope()
-    fact = view.outside.bases.get(name)
+    fact = base_fact(view, stage)
     return Scope(complete=False) if fact is None else Scope({"PATH": _PATH, **fact.env})
 
 
-def _unset(view: View, at: Written, scope: Scope, outer: Mapping[str, str]) -> Iterator[str]:
-    """The names without a value in one instruction, which then changes the scope."""
-    item = at.item
-    if isinstance(item, Arg):
-        yield from _arg(view, item, scope, outer)
-        return
-    found: dict[str, None] = {}
-    for result in _expansions(view, at, scope.values):
-        found |= dict.fromkeys(result.unset)
-    if isinstance(item, Env):
-        pairs = [
-            (expanded(view, key, scope.values).text, expanded(view, value, scope.values).text)
-            for key, value in item.pairs
-        ]
-        scope.values.update(pairs)
-    yield from found
+def _unset(view: View, at: Written, scope: Scope) -> list[tuple[str, tuple[str, ...]]]:
+    """Names without a value, once a word, each with the names that have one."""
+    known = tuple(scope.values)
+    expansions = _expansions(view, at, scope.values)
+    return [(name, known) for word in expansions for name in word.unset if name not in scope.declared]
 
 
-def _arg(view: View, item: Arg, scope: Scope, outer: Mapping[str, str]) -> Iterator[str]:
+def _unset_in_arg(view: View, item: Arg, scope: Scope, outer: Mapping[str, str]) -> list[tuple[str, tuple[str, ...]]]:
+    """As `_unset`; each default sees the ARGs before it on the line."""
+    seen = Scope(dict(scope.values), set(scope.declared))
+    found: list[tuple[str, tuple[str, ...]]] = []
     for name, default in item.pairs:
-        value = view.outside.args.get(name)
-        if value is None and default is not None:
-            result = expanded(view, default, scope.values)
-            yield from result.unset
-            value = result.text
-        if value is None:
-            value = outer.get(name)
-        scope.declared.add(name)
-        if value is not None:
-            scope.values[name] = value
+        known = tuple(seen.values)
+        unset = _declare(view, name, default, seen, outer)
+        found += [(each, known) for each in unset if each not in scope.declared]
+    return found
 
 
-def _expansions(view: View, at: Written, env: Mapping[str, str]) -> Iterator[Expanded | ExpandedWords]:
-    item = at.item
-    for text in words_of(item):
+def _declare(view: View, name: str, default: str | None, scope: Scope, outer: Mapping[str, str]) -> tuple[str, ...]:
+    """Puts one ARG into the scope; the names without a value in its default."""
+    unset: tuple[str, ...] = ()
+    value = view.outside.args.get(name)
+    if value is None and default is not None:
+        result = expanded(view, default, scope.values)
+        value, unset = result.text, result.unset
+    if value is None:
+        value = outer.get(name)
+    scope.declared.add(name)
+    if value is not None:
+        scope.values[name] = value
+    return unset
+
+
+def _expansions(view: View, at: Written, env: Mapping[str, str]) -> Iterator[Expanded]:
+    for text in words_of(at.item):
         yield expanded(view, text, env)
-    try:
-        if isinstance(item, Expose):
-            for port in item.ports:
-                yield expand_words(port, env, escape=view.dockerfile.escape)
-        if isinstance(item, Transfer):
-            for heredoc in item.heredocs:
-                if heredoc.expand:
-                    yield expand_heredoc(heredoc.body, env)
-    except WordError:
+    if not isinstance(at.item, Transfer):
         return
+    for heredoc in at.item.heredocs:
+        if heredoc.expand:
+            try:
+                yield expand_heredoc(heredoc.body, env)
+            except WordError:
+                continue
 
 
 def words_of(item: object) -> tuple[str, ...]:
-    """The texts of an instruction that are expanded, each as one word (dockerfile.md §4.1)."""
+    """The texts of an instruction that are expanded, each as one word (dockerfile.md §4.1).
+
+    Without EXPOSE, in which the peer finds no undefined variables.
+    """
     match item:
         case Env() | Label():
             return tuple(text for pair in item.pairs for text in pair)

@@ -31,12 +31,15 @@ def reserved_stage_name(view: View) -> Iterator[Finding]:
 
 
 def redundant_target_platform(view: View) -> Iterator[Finding]:
+    """TARGETPLATFORM is all that is looked up, and its value what comes out."""
+    scope = global_scope(view, view.outside.args)
     for stage, at in view.stages():
-        if stage.platform is not None and stage.platform.strip("${}\"'") == "TARGETPLATFORM":
+        found = expanded(view, stage.platform or "", scope)
+        if found.used == ("TARGETPLATFORM",) and found.text == scope.get("TARGETPLATFORM", ""):
             message = (
-                "Setting platform to predefined $TARGETPLATFORM in FROM is redundant as this is the default behavior"
+                f"Setting platform to predefined {stage.platform} in FROM is redundant as this is the default behavior"
             )
-            yield Finding(at, message, at.find(stage.platform))
+            yield Finding(at, message, at.find(stage.platform or ""))
 
 
 def constant_platform(view: View) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ def undefined_var(view: View) -> Iterator[Finding]:
         typo = near is not None and len(use.name) >= _SHORTEST_TYPO
         if use.complete or use.name in elsewhere or typo:
             maybe = f" (did you mean ${near}?)" if near else ""
-            yield Finding(use.at, f"Usage of undefined variable '${use.name}'{maybe}", use.at.variable(use.name))
+            yield Finding(use.at, f"Usage of undefined variable '${use.name}'{maybe}", use.span)
 
 
 def undefined_arg_in_from(view: View) -> Iterator[Finding]:

@@ -16,10 +16,14 @@ _WORD = re.compile(r"\S+")
 
 @dataclass(frozen=True, slots=True)
 class BaseFact:
-    """What is known of a base image: its platform (`os/arch[/variant]`) and the variables of its config."""
+    """What is known of a base image: its platform (`os/arch[/variant]`), and of its config the variables and whether
+    it has a shell of its own, and the ONBUILD triggers.
+    """
 
     platform: str
     env: Mapping[str, str] = field(default_factory=dict)
+    shell: bool = False
+    triggers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +47,8 @@ class Outside:
 class Written:
     """One instruction or FROM line; `keyword` as written, at offset `start` of the logical line.
 
-    `comments` stand right above it; `stage` is -1 before the first FROM.
+    `comments` stand right above it; `stage` is -1 before the first FROM. `triggered`: it comes from an ONBUILD of the
+    base, so that its place is the FROM line.
     """
 
     item: Instruction | Stage
@@ -52,6 +57,7 @@ class Written:
     start: int
     logical: Logical
     comments: tuple[str, ...]
+    triggered: bool = False
 
     @property
     def span(self) -> Span:
@@ -71,23 +77,36 @@ class Written:
 
     def find(self, text: str) -> Span:
         """Where `text` stands in the instruction; the whole instruction when it was written in another way."""
-        at = self.logical.text.find(text, self._behind) if text else -1
+        at = self.logical.text.find(text, self._behind) if text and not self.triggered else -1
         return self.span if at < 0 else self.logical.span(at, at + len(text))
 
     def variable(self, name: str) -> Span:
-        """The first use of that variable, from its `$` on; the whole instruction when it is in a heredoc."""
-        found = re.compile(rf"\$\{{?{re.escape(name)}(?!\w)").search(self.logical.text)
-        return self.span if found is None else self.logical.span(found.start(), found.end())
+        """The first use of that variable, from its `$` on."""
+        return next(self.variables(name))
+
+    def variables(self, name: str) -> Iterator[Span]:
+        """Each use of that variable, also in heredocs; then the whole instruction for ever."""
+        pattern = re.compile(rf"(?<!\\)\$\{{?{re.escape(name)}(?!\w)")
+        for found in pattern.finditer("" if self.triggered else self.logical.text):
+            yield self.logical.span(found.start(), found.end())
+        source = self.logical.source
+        rows = source.text.split("\n")[self.logical.last : self.span.end_line]
+        for number, row in enumerate(rows, self.logical.last + 1):
+            for found in pattern.finditer(row):
+                yield Span(source, number, found.start() + 1, number, found.end() + 1)
+        while True:
+            yield self.span
 
 
 @dataclass(frozen=True)
 class View:
-    """`written` in file order."""
+    """`written` in file order; `triggered`: by stage, what the ONBUILDs of its base add."""
 
     dockerfile: Dockerfile
     source: Source
     written: tuple[Written, ...]
     outside: Outside
+    triggered: Mapping[int, tuple[Written, ...]] = field(default_factory=dict)
 
     def of(self, *kinds: type[Instruction]) -> Iterator[Written]:
         """The instructions of those kinds."""
@@ -98,9 +117,13 @@ class View:
         return ((w.item, w) for w in self.written if isinstance(w.item, Stage))
 
     def bodies(self) -> Iterator[tuple[Stage, list[Written]]]:
-        """Each stage with its instructions."""
+        """Each stage with its instructions, what is triggered first."""
+        own: dict[int, list[Written]] = {}
+        for at in self.written:
+            if not isinstance(at.item, Stage):
+                own.setdefault(at.stage, []).append(at)
         for stage, _ in self.stages():
-            yield stage, [w for w in self.written if w.stage == stage.index and not isinstance(w.item, Stage)]
+            yield stage, [*self.triggered.get(stage.index, ()), *own.get(stage.index, ())]
 
 
 def view_of(dockerfile: Dockerfile, outside: Outside) -> View:

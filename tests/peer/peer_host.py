@@ -1,0 +1,44 @@
+"""The peer itself: Debian sid's buildx, and the Docker Engine beside it whose BuildKit has the lint rules."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+
+from buildkit_daemon import Daemon, Kind
+from debian_root import debian_root, inside
+
+_BUILDX = "/usr/libexec/docker/cli-plugins/docker-buildx"
+_KEPT = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@cache
+def _root() -> Path:
+    return debian_root("sid", ["docker.io", "docker-buildx", "ca-certificates"])
+
+
+def engine() -> Daemon:
+    """Docker Engine 28 with images in containerd, so that one of another platform can be a base."""
+    return Daemon(
+        kind=Kind(
+            lambda: [*inside(_root()), "dockerd", "--ip6tables=false"],
+            {"features": {"containerd-snapshotter": True}},
+        )
+    )
+
+
+def buildx(
+    words: Sequence[str], directory: Path, environment: Mapping[str, str] = {}, daemon: Daemon | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs buildx in a directory below the one of temporary files, with no settings but these."""
+    with tempfile.TemporaryDirectory() as home:
+        settings = {name: os.environ[name] for name in _KEPT if name in os.environ}
+        settings |= {"HOME": home, "DOCKER_CONFIG": home, **environment}
+        if daemon is not None:
+            settings["DOCKER_HOST"] = f"unix://{daemon.socket}"
+        line = [*inside(_root()), "env", "-C", str(directory), _BUILDX, *words]
+        return subprocess.run(line, capture_output=True, text=True, env=settings, timeout=120)
