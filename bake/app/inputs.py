@@ -21,8 +21,9 @@ def inputs_of(session: Session, loaded: Loaded, target: str, facts: Facts) -> fr
     """Those of a target and of the targets that it builds on."""
     images = _Asked(facts.images)
     plan = compile_plan(
-        [loaded.targets[target]], loaded.siblings, replace(facts, images=images), session.platform, pull=True
-    )
+        [loaded.targets[target]], loaded.siblings, replace(facts, images=images), session.platform, pull=True,
+        native=session.native_platforms,
+    )  # fmt: skip
     steps = () if isinstance(plan, Needs) else plan.steps.values()
     remote = (step.op for step in steps if isinstance(step.op, HttpOp | GitOp))
     return frozenset((*images.asked, *remote))

@@ -83,7 +83,10 @@ async def ask(session: Session, loaded: Loaded, answers: Answers, *, pull: bool 
     """The facts from outside that the targets need, and their plan with no file of any context read."""
     facts = Facts()
     while True:
-        result = compile_plan(list(loaded.targets.values()), loaded.siblings, facts, session.platform, pull=pull)
+        result = compile_plan(
+            list(loaded.targets.values()), loaded.siblings, facts, session.platform, pull=pull,
+            native=session.native_platforms,
+        )  # fmt: skip
         needs = result if isinstance(result, Needs) else result.needs
         asked = replace(needs, trees={})
         if not asked:

@@ -41,7 +41,7 @@ async def make_plan(
     for _ in range(_MOST_ROUNDS):
         result = compile_plan(
             requested, siblings, facts, session.platform, no_cache=session.options.no_cache, pull=session.options.pull,
-            args=_environment_args(session),
+            args=_environment_args(session), native=session.native_platforms,
         )  # fmt: skip
         needs = result if isinstance(result, Needs) else result.needs
         if needs:

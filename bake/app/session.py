@@ -113,6 +113,15 @@ class Session:
         machine = os.uname()
         return parse_platform(f"linux/{machine.machine}")
 
+    @cached_property
+    def native_platforms(self) -> frozenset[Platform]:
+        """Platforms that some builder, as far as it is known, runs by itself; none with the embedded engine."""
+        if not self.on_buildkit:
+            return frozenset()
+        from bake.app.remote import builders
+
+        return frozenset(parse_platform(c.platforms[0]) for c in builders(self) if c.platforms)
+
     @property
     def jobs(self) -> int:
         return self.options.jobs or self.settings.jobs

@@ -5,7 +5,7 @@ Pure: the same targets and facts give the same plan on every machine. Errors of 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Protocol
 
@@ -45,10 +45,12 @@ class Compiler:
         no_cache: bool = False,
         pull: bool = False,
         args: Mapping[str, str] | None = None,
+        native: Collection[Platform] = (),
     ) -> None:
         self.siblings = siblings
         self.facts = facts
         self.build_platform = build_platform
+        self._native = native
         self.no_cache = no_cache
         self.pull = pull
         self.args = dict(args or {})
@@ -61,6 +63,10 @@ class Compiler:
         self._done: dict[tuple[str, Platform], Lowered] = {}
         self._unmade: dict[tuple[str, Platform], Open | InputError] = {}
         self._open: list[str] = []
+
+    def build_platform_of(self, image: Platform) -> Platform:
+        """What stages for the build platform are built on, of an image for this one."""
+        return image if image in self._native else self.build_platform
 
     def lowered(self, target: Target, platform: Platform) -> Lowered:
         """The target's final stage. Raises Open while an image is not known yet, InputError for what is wrong."""
@@ -108,14 +114,16 @@ def compile_plan(
     no_cache: bool = False,
     pull: bool = False,
     args: Mapping[str, str] | None = None,
+    native: Collection[Platform] = (),
 ) -> Plan | Needs:
     """The plan of the requested targets and what they build on; or the Needs that keep it from being compiled.
 
-    `args` are build arguments of every target that does not set them itself.
+    `args` are build arguments of every target that does not set them itself. `native`: platforms that some machine
+    runs by itself; an image of such a one has it as its BUILDPLATFORM, every other image `build_platform`.
 
     A plan may itself have `needs` (contexts to scan, URLs to fetch): steps do not depend on those, keys do.
     """
-    compiler = Compiler(siblings, facts, build_platform, no_cache, pull, args)
+    compiler = Compiler(siblings, facts, build_platform, no_cache, pull, args, native)
     images: dict[tuple[str, str], Image] = {}
     errors: list[Diagnostic] = []
     waiting = False

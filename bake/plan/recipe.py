@@ -276,7 +276,7 @@ class Recipe:
     def _platform_args(self) -> dict[str, str]:
         final = self.target.target or (self.dockerfile.stages[-1].name if self.dockerfile.stages else "")
         found = {"TARGETSTAGE": final or "default"}
-        for prefix, platform in (("TARGET", self.platform), ("BUILD", self.compiler.build_platform)):
+        for prefix, platform in (("TARGET", self.platform), ("BUILD", self.compiler.build_platform_of(self.platform))):
             found |= {
                 f"{prefix}PLATFORM": str(platform),
                 f"{prefix}OS": platform.os,

@@ -11,6 +11,7 @@ import anyio
 import pytest
 from projects import reasons, statuses
 
+from bake.errors import HostError
 from bake.events import StepLog
 
 BASE = 'FROM scratch AS base\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
@@ -209,3 +210,24 @@ def test_what_an_old_builder_cannot_is_told_at_its_place(project, line: str, mor
     assert result.report.exit_code == 4
     (found,) = (d for error in result.errors for d in error.diagnostics)
     assert (found.code, found.span.line) == ("builder-cannot", 4)
+
+
+def test_an_image_for_a_platform_that_no_builder_runs(project) -> None:  # type: ignore[no-untyped-def]
+    project.write("a", "A")
+    cross = f"{BASE.replace('FROM', 'FROM --platform=$BUILDPLATFORM')}ARG TARGETARCH\nRUN echo $TARGETARCH > /made\n"
+    final = "FROM scratch\nCOPY --from=base /made a /\n"
+    spec = SPEC.replace('context = "."', 'context = "."\nplatforms = ["linux/amd64", "linux/s390x"]')
+    write(project, cross + final.replace(" a /", " /made-again\nCOPY a /"), spec)
+    result = project.build()
+    assert [e.diagnostics for e in result.errors] == []
+    with tarfile.open(project.root / "out.tar") as tar:
+        index = json.loads(tar.extractfile("index.json").read())  # type: ignore[union-attr]
+        assert index["manifests"]
+    ran = {(s.platform, s.target_platform) for s in result.report.steps if s.instruction.startswith("RUN echo")}
+    assert ran == {("linux/amd64", ""), ("linux/amd64", "linux/s390x")}
+    write(project, f"{BASE}RUN true\n", spec)
+    with pytest.raises(HostError) as raised:
+        project.build()
+    assert [(d.code, d.message) for d in raised.value.diagnostics] == [
+        ("no-builder-fits", "no builder for linux/s390x")
+    ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from compiling import compile_targets, history, needs_of, only_image, target
+from compiling import AMD64, compile_targets, history, needs_of, only_image, target
 
 from bake.errors import InputError
 from bake.oci.model import ImageConfig, RunConfig
+from bake.oci.platform import parse_platform
 from bake.plan.facts import Facts, ImageQuery
 from bake.plan.outcome import Plan
 from bake.plan.step import CopyOp, ExecOp, HttpOp, LocalOp, MergeOp, MkdirOp, WriteOp
@@ -167,6 +168,14 @@ def test_platform_arguments_are_predefined() -> None:
     text = "FROM --platform=$BUILDPLATFORM scratch AS b\nARG TARGETARCH\nRUN $TARGETARCH\n"
     (op,) = ops(compile_targets(target("t", text, platforms=("linux/arm64",))), ExecOp)
     assert dict(op.env)["TARGETARCH"] == "arm64"
+
+
+def test_the_build_platform_is_the_images_own_where_a_builder_runs_that() -> None:
+    text = "FROM --platform=$BUILDPLATFORM scratch AS b\nARG TARGETARCH\nRUN $TARGETARCH\n"
+    spec = target("t", text, platforms=("linux/amd64", "linux/arm64", "linux/s390x"))
+    found = compile_targets(spec, native=(AMD64, parse_platform("linux/arm64")))
+    ran = {dict(s.op.env)["TARGETARCH"]: s.platform for s in found.steps.values() if isinstance(s.op, ExecOp)}
+    assert ran == {"amd64": "linux/amd64", "arm64": "linux/arm64", "s390x": "linux/amd64"}
 
 
 def test_proxies_reach_the_step_but_not_its_identity() -> None:

@@ -65,6 +65,7 @@ class Daemon:
         self._data = data or self.root / "data"
         self.socket = self.root / "sock"
         self._process: subprocess.Popen[bytes] | None = None
+        self._before = self._mounts()
 
     @property
     def address(self) -> str:
@@ -100,6 +101,10 @@ class Daemon:
         self._end_containerd()
         (self.root / "log").write_text("")
 
+    def _mounts(self) -> int:
+        """How many lie on the data; the daemon binds it to itself, which os.path.ismount does not see."""
+        return Path("/proc/self/mounts").read_text().count(f" {self._data} ")
+
     def _end_containerd(self) -> None:
         """It outlives a daemon that is killed, and keeps the next one from starting its own."""
         pid = self.root / "exec/containerd/containerd.pid"
@@ -128,7 +133,6 @@ class Daemon:
                 self._process.kill()
                 self._process.wait()
         self._end_containerd()
-        # One for each start after a kill, bound to itself, which os.path.ismount does not see.
-        for _ in range(Path("/proc/self/mounts").read_text().count(f" {self._data} ")):
+        for _ in range(self._mounts() - self._before):  # one for each start after a kill
             subprocess.run(["umount", "-l", str(self._data)], check=False)
         shutil.rmtree(self.root, ignore_errors=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from bake.oci.model import ImageConfig
@@ -42,7 +42,10 @@ def image_fact(config: ImageConfig) -> ImageFact:
 
 
 def compile_targets(
-    *targets: Target, images: Mapping[str, ImageConfig] | None = None, texts: Mapping[str, str] | None = None
+    *targets: Target,
+    images: Mapping[str, ImageConfig] | None = None,
+    texts: Mapping[str, str] | None = None,
+    native: Sequence[Platform] = (),
 ) -> Plan:
     """The plan of all targets; fails when something is still needed to compile."""
     facts = Facts(
@@ -52,7 +55,7 @@ def compile_targets(
             for name, config in (images or {}).items()
         },
     )
-    plan = compile_plan(targets, Family(*targets), facts, AMD64)
+    plan = compile_plan(targets, Family(*targets), facts, AMD64, native=native)
     assert isinstance(plan, Plan), plan
     return plan
 
