@@ -7,8 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bake.dockerfile.directives import SYNTAX_ARG
-from bake.dockerfile.forms import place_of, word_hint
-from bake.dockerfile.instructions import Dockerfile, Stage
+from bake.dockerfile.forms import place_of
+from bake.dockerfile.instructions import Stage
 from bake.dockerfile.parse import parse_instruction
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform, parse_platform
@@ -18,21 +18,20 @@ from bake.plan.bases import LAYOUT, ContextSpec, context_name, from_image, parse
 from bake.plan.contexts import main_context, named_directory
 from bake.plan.dockerfiles import read_dockerfile
 from bake.plan.facts import ImageQuery
+from bake.plan.global_scope import ambient, expanded, global_scope, platform_args
 from bake.plan.layouts import parse_layout
 from bake.plan.lower import lower
 from bake.plan.lower.stage import Lowered, StageBuilder
 from bake.plan.outcome import HistoryLine, LayerRef
 from bake.plan.remote import FILE, Open, RemoteContext, ask_git, git_of, time_of
 from bake.plan.stages import find_target, reachable, source_stage, stage_named
-from bake.plan.step import Ambient, CopyAction, CopyOp, GitOp, HttpOp, LocalOp, ScratchOp, StepId
+from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, LocalOp, ScratchOp, StepId
 from bake.spec.target import Target
-from bake.words import WordError, expand
 
 if TYPE_CHECKING:
     from bake.plan.compile import Compiler
 
 _DEFAULT = "give its ARG, above the first FROM, a default, or a value in `args` of the target"
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 class Recipe:
@@ -53,8 +52,9 @@ class Recipe:
         }
         self.dockerfile = read_dockerfile(target, self.main, self.build_args.get(SYNTAX_ARG))
         self.escape = self.dockerfile.escape
-        self.ambient = _ambient(self.dockerfile, target)
-        self.global_scope = self._global_scope()
+        self.ambient = ambient(self.dockerfile, target)
+        given = platform_args(self.dockerfile, target, platform, compiler.build_platform_of(platform))
+        self.global_scope = global_scope(self.dockerfile, self.build_args, given)
         self.epoch = self._epoch()
         self._results: dict[int, Lowered] = {}
         self._under_way: list[int] = []
@@ -237,20 +237,6 @@ class Recipe:
 
     # Global ARGs (dockerfile.md §5)
 
-    def _global_scope(self) -> dict[str, str]:
-        scope = {
-            **self._platform_args(),
-        }
-        scope = {name: self.build_args.get(name, value) for name, value in scope.items()}
-        for instruction in self.dockerfile.args:
-            for name, default in instruction.pairs:
-                value = self.build_args.get(name)
-                if value is None and default is not None:
-                    value = _word(default, scope, self.escape, instruction.span)
-                if value is not None:
-                    scope[name] = value
-        return scope
-
     def _epoch(self) -> int | None:
         """The build argument, else a global ARG of that name; the number takes the place of what was written."""
         value = self.build_args.get(epoch.NAME) or self.global_scope.get(epoch.NAME, "")
@@ -273,37 +259,5 @@ class Recipe:
                 scope[epoch.NAME] = "" if found is None else str(found)
         return found
 
-    def _platform_args(self) -> dict[str, str]:
-        final = self.target.target or (self.dockerfile.stages[-1].name if self.dockerfile.stages else "")
-        found = {"TARGETSTAGE": final or "default"}
-        for prefix, platform in (("TARGET", self.platform), ("BUILD", self.compiler.build_platform_of(self.platform))):
-            found |= {
-                f"{prefix}PLATFORM": str(platform),
-                f"{prefix}OS": platform.os,
-                f"{prefix}ARCH": platform.arch,
-                f"{prefix}VARIANT": platform.variant,
-                f"{prefix}OSVERSION": "",
-            }
-        return found
-
     def _global(self, text: str, span: Span) -> str:
-        return _word(text, self.global_scope, self.escape, span)
-
-
-def _word(text: str, scope: dict[str, str], escape: str, span: Span) -> str:
-    try:
-        return expand(text, scope, escape=escape).text
-    except WordError as error:
-        message = f'failed to process "{text}": {error}'
-        hint = word_hint(message)
-        raise InputError(Diagnostic("bad-substitution", message, place_of(span, text), hint)) from None
-
-
-def _ambient(dockerfile: Dockerfile, target: Target) -> Ambient:
-    """Proxies that no ARG declares, both cases of each; addresses of extra hosts."""
-    declared = {name for stage in dockerfile.stages for i in stage.instructions for name, _ in getattr(i, "pairs", ())}
-    env: dict[str, str] = {}
-    for name, value in target.args.items():
-        if name.upper() in _PROXIES and name not in declared:
-            env |= {name.upper(): value, name.lower(): value}
-    return Ambient(tuple(env.items()), tuple(sorted(target.extra_hosts.items())))
+        return expanded(text, self.global_scope, self.escape, span)
