@@ -21,6 +21,7 @@ class StepInfo(msgspec.Struct, frozen=True, kw_only=True):
     """A step as people and machines see it. `at` is `Dockerfile:5`; `targets` are all that use it.
 
     `target_platform`: what the image, or the first of them, is for, where no image is for `platform`, which it runs on.
+    `builder`: the address of the one that has it, "" for this host.
     """
 
     id: str
@@ -31,6 +32,7 @@ class StepInfo(msgspec.Struct, frozen=True, kw_only=True):
     ordinal: int
     instruction: str
     at: str = ""
+    builder: str = ""
 
 
 class StepReport(StepInfo, frozen=True, kw_only=True):
@@ -81,13 +83,17 @@ class _Event(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 
 
 class RunStarted(_Event, tag="run.started", frozen=True):
-    """`steps` counts all instruction steps, cached ones too; `platforms` those that images are built for."""
+    """`steps` counts all instruction steps, cached ones too; `platforms` those that images are built for.
+
+    `builders`: addresses of those that may build.
+    """
 
     run: str
     engine: str
     targets: tuple[str, ...]
     steps: int
     platforms: tuple[str, ...] = ()
+    builders: tuple[str, ...] = ()
 
 
 class StepStarted(_Event, tag="step.started", frozen=True):

@@ -140,6 +140,7 @@ class _Run:
                 targets=plan.requested,
                 steps=len(steps),
                 platforms=tuple(dict.fromkeys(str(image.platform) for image in plan.images)),
+                builders=self.session.builders,
             )
         )
         for warning in plan.warnings:

@@ -94,6 +94,15 @@ class Session:
     def on_buildkit(self) -> bool:
         return self.engine_name == "buildkit"
 
+    @property
+    def builders(self) -> tuple[str, ...]:
+        """Addresses of the builders of this run; none when this host builds. Raises InputError."""
+        if not self.on_buildkit:
+            return ()
+        from bake.app.remote import builders
+
+        return tuple(row.addr for row in builders(self))
+
     @cached_property
     def engine(self) -> EmbeddedEngine:
         """What works on states of the store; it starts nothing before it is needed."""

@@ -23,7 +23,7 @@ from bake.events import (
 )
 from bake.render.sanitize import clean
 from bake.render.width import cells, cut, expand_tabs
-from bake.render.words import instruction, place, seconds, size, step_counts
+from bake.render.words import builder, instruction, place, seconds, size, step_counts
 
 Line = tuple[tuple[str, str], ...]
 _LONGEST = 500
@@ -57,12 +57,14 @@ class Live:
         self.running: dict[str, _Running] = {}
         self.directions: dict[str, _Direction] = {}
         self.several = False
+        self.spread = False
         self.ended = False
 
     def event(self, event: Event, now: float) -> None:
         match event:
             case RunStarted():
                 self.total, self.several = event.steps, len(event.platforms) > 1
+                self.spread = len(event.builders) > 1
             case StepStarted():
                 self.running[event.step.id] = _Running(event.step, now)
             case StepLog(id=id, text=text) | StepProgress(id=id, text=text):
@@ -108,7 +110,7 @@ def lines(live: Live, now: float, width: int, height: int) -> list[Line]:
     room = max(1, height - 2 - len(transfers))
     running = list(live.running.values())
     hidden = len(running) - room + 1 if len(running) > room else 0
-    shown = [_running(each, now, width, live.several) for each in running[: len(running) - hidden]]
+    shown = [_running(each, now, width, live) for each in running[: len(running) - hidden]]
     more = [fit(((f"  … and {hidden} more", "dim"),), width)] if hidden else []
     return [_header(live, now, width), *shown, *more, *transfers][: max(1, height - 1)]
 
@@ -124,12 +126,13 @@ def _header(live: Live, now: float, width: int) -> Line:
     return fit((("bake ", "bold"), (f"{seconds(now - live.since)}  ", "dim"), (ratio, "bold"), (told, failed)), width)
 
 
-def _running(running: _Running, now: float, width: int, several: bool) -> Line:
+def _running(running: _Running, now: float, width: int, live: Live) -> Line:
     """Elapsed, place, instruction, and the last line said in what room is left."""
     elapsed = f"{seconds(now - running.since):>7} "
-    where = f"[{cut(place(running.step, several), max(8, width // 3))}] "
+    where = f"[{cut(place(running.step, live.several), max(8, width // 3))}] "
     rest = width - cells(elapsed) - cells(where)
-    what = instruction(running.step)
+    on = f" on {builder(running.step)}" if live.spread and running.step.builder else ""
+    what = f"{instruction(running.step)}{on}"
     if rest >= 40 and running.said:
         what = cut(what, max(20, rest - 3 - cells(running.said), rest // 2))
     roomy = running.said and rest - cells(what) >= _LEAST_SAID

@@ -17,6 +17,7 @@ from bake.events import (
     RunFinished,
     RunStarted,
     StepFinished,
+    StepInfo,
     StepLog,
     StepProgress,
     StepReport,
@@ -29,7 +30,7 @@ from bake.render.sanitize import clean
 from bake.render.sections import sections_for
 from bake.render.style import columns, style_for
 from bake.render.tails import Tails
-from bake.render.words import STATUS, count, instruction, names, place, platform, reason, status_word
+from bake.render.words import STATUS, builder, count, instruction, names, place, platform, reason, status_word
 
 _MOST_HELD = 1_000_000
 """Characters of a step's output that are held back; more is printed before the step has ended."""
@@ -57,6 +58,7 @@ class PlainRenderer:
         self._blocks: dict[str, _Block] = {}
         self._live: str | None = None
         self._several = False
+        self._spread = False
         self._ending = Ending()
         self._tails = Tails()
         self._failures: list[str] = []
@@ -77,7 +79,7 @@ class PlainRenderer:
     def _text(self, event: Event) -> str:
         match event:
             case RunStarted():
-                self._several = len(event.platforms) > 1
+                self._several, self._spread = len(event.platforms) > 1, len(event.builders) > 1
                 what = f"{count(len(event.targets), 'target')}, {count(event.steps, 'step')}"
                 return f"building {what} with the {event.engine} engine\n"
             case StepStarted():
@@ -123,7 +125,10 @@ class PlainRenderer:
         step, why = block.started.step, reason(block.started.why)
         end = "(continued)" if block.headed else f"({why})" if why else ""
         block.headed = True
-        return f"[{place(step, self._several)}] {instruction(step)}  {end}".rstrip()
+        return f"[{place(step, self._several)}] {instruction(step)}{self._on(step)}  {end}".rstrip()
+
+    def _on(self, step: StepInfo) -> str:
+        return f"  on {builder(step)}" if self._spread and step.builder else ""
 
     def _take(self, block: _Block) -> str:
         lines, block.lines, block.held = block.lines, [], 0
@@ -173,4 +178,5 @@ class PlainRenderer:
     def _line(self, step: StepReport) -> str:
         why = reason(step.why)
         status = self._style.paint(STATUS[step.status][1], status_word(step))
-        return f"[{place(step, self._several)}] {instruction(step)}  {status}{f'  ({why})' if why else ''}\n"
+        what = f"[{place(step, self._several)}] {instruction(step)}{self._on(step)}"
+        return f"{what}  {status}{f'  ({why})' if why else ''}\n"

@@ -69,6 +69,11 @@ def platform(step: StepInfo) -> str:
     return clean(step.platform + way)
 
 
+def builder(step: StepInfo) -> str:
+    """Its address without options: `tcp://buildkitd-0:1234`; "" for what ran on this host."""
+    return clean(step.builder.partition("?")[0])
+
+
 def instruction(step: StepInfo) -> str:
     """The instruction on one line."""
     return clean(" ".join(step.instruction.replace("\\\n", " ").split()))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from time import monotonic
 
+from msgspec.structs import replace
+
 from bake.events import Event, StepFinished, StepLog, StepProgress, StepReport, StepStarted, StepStatus
 from bake.plan.outcome import Plan
 from bake.plan.reason import Why
@@ -25,9 +27,10 @@ class Journal:
         self._hidden: dict[StepId, tuple[str, ...]] = {}
         self.reports: dict[StepId, StepReport] = {}
 
-    def started(self, step: Step, why: Why, at: float) -> None:
+    def started(self, step: Step, why: Why, at: float, builder: str = "") -> None:
         shown = info(self._plan, step.id)
         if shown is not None:
+            shown = replace(shown, builder=builder)
             self._emit(StepStarted(step=shown, why=why, started_s=round(at - self._zero, 4)))
 
     def ended(
@@ -38,8 +41,12 @@ class Journal:
         started: float | None = None,
         code: int | None = None,
         size: int = 0,
+        builder: str = "",
     ) -> None:
-        """`started`: when it began, on the clock of `monotonic`; None if it never ran. `size`: of its layer."""
+        """`started`: when it began, on the clock of `monotonic`; None if it never ran. `size`: of its layer.
+
+        `builder`: the address of the one that has it.
+        """
         shown = info(self._plan, step.id)
         if shown is None or (status == "cached" and step.id in self.reports):
             return  # a hit of a second walk was told by the first, or is what that made
@@ -52,6 +59,7 @@ class Journal:
             ordinal=shown.ordinal,
             instruction=shown.instruction,
             at=shown.at,
+            builder=builder,
             status=status,
             why=why,
             started_s=0.0 if started is None else round(started - self._zero, 4),

@@ -231,3 +231,33 @@ def test_an_image_for_a_platform_that_no_builder_runs(project) -> None:  # type:
     assert [(d.code, d.message) for d in raised.value.diagnostics] == [
         ("no-builder-fits", "no builder for linux/s390x")
     ]
+
+
+def test_the_builder_of_each_step_is_told(project, daemon, tmp_path) -> None:  # type: ignore[no-untyped-def]
+    """Two addresses of one daemon."""
+    import io
+
+    from bake.events import StepFinished, StepStarted
+    from bake.render.page import report_html
+    from bake.render.plain import PlainRenderer
+
+    (tmp_path / "other").symlink_to(daemon.socket)
+    addresses = {daemon.address, f"docker://{tmp_path}/other"}
+    rows = (f'[target.t{n}]\ncontext = "."\nnetwork = "none"\nargs.N = "{n}"\n' for n in range(6))
+    write(project, f"{BASE}ARG N\nRUN sleep 0.1; echo told $N\n", "".join(rows))
+    result = project.build("all", builders=tuple(addresses))
+    assert result.errors == ()
+    assert {step.builder for step in result.report.steps} == addresses
+    started = {event.step.id: event.step.builder for event in project.events if isinstance(event, StepStarted)}
+    ended = {event.step.id: event.step.builder for event in project.events if isinstance(event, StepFinished)}
+    assert started.items() <= ended.items()
+    out = io.StringIO()
+    plain = PlainRenderer(out, {})
+    for event in project.events:
+        plain.event(event)
+    ends = [line for line in out.getvalue().splitlines() if "RUN sleep" in line and "DONE" in line]
+    assert {line.split("  on ")[1].split()[0] for line in ends} == addresses
+    assert "<dt>builder</dt>" in report_html(result.report, {})
+
+    again = project.build("all", builders=NOWHERE)
+    assert {step.builder for step in again.report.steps} == {""}

@@ -36,6 +36,8 @@ class Board:
     owners: dict[StepId, str] = field(default_factory=dict)
     started: set[StepId] = field(default_factory=set)
     ended: set[StepId] = field(default_factory=set)
+    places: dict[StepId, str] = field(default_factory=dict)
+    """Step → the builder that has told of it last."""
     tallies: dict[str, Tally] = field(default_factory=dict)
 
     def take(self, solve: str, steps: list[StepId], update: Update, where: str) -> None:
@@ -44,10 +46,11 @@ class Board:
             if id in self.ended or self.owners.setdefault(id, solve) != solve:
                 continue
             step = self.steps[id]
+            self.places[id] = where
             match update:
                 case Started():
                     self.started.add(id)
-                    self.journal.started(step, self.why(id), monotonic())
+                    self.journal.started(step, self.why(id), monotonic(), where)
                 case Said(stream, line):
                     self.journal.say(step)(stream, line)
                 case Ended(cached, seconds):
@@ -66,7 +69,8 @@ class Board:
         self.ended.add(id)
         ran = status in ("run", "failed")
         started = monotonic() - seconds if seconds is not None and ran else None
-        self.journal.ended(self.steps[id], status, self.why(id) if ran else None, started, code)
+        why, where = self.why(id) if ran else None, self.places.get(id, "")
+        self.journal.ended(self.steps[id], status, why, started, code, builder=where)
 
     def interrupted(self, solve: str, why: str) -> None:
         """A solve is lost with its builder: says of each step that was under way that it starts again."""

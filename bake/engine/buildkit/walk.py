@@ -179,6 +179,7 @@ class Walk:
         }
         self._images.remember(image, states, seconds, parts)
         for id in steps:
+            self._board.places.setdefault(id, candidate.addr)
             self._board.end(id, "cached")
         return states
 

@@ -1,12 +1,12 @@
-"""When steps ran, in as many lanes as ran at once, and the chain of steps that the run waited for at each moment."""
+"""When steps ran, in as many lanes as ran at once on each builder, and the chain of steps that the run waited for."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from bake.events import Report, StepReport
-from bake.render.words import instruction, names, seconds
+from bake.render.words import builder, instruction, names, seconds
 
 _TICKS = 6
 _NICE = (1, 2, 5, 10, 15, 30, 60)
@@ -25,7 +25,10 @@ class Bar:
 
 @dataclass(frozen=True)
 class Timeline:
-    """`lanes`: what each slot for a step did; `critical`: ids, the first to run first; `length` in seconds."""
+    """`lanes`: what each slot for a step did, those of a builder side by side.
+
+    `critical`: ids, the first to run first; `length` in seconds.
+    """
 
     lanes: tuple[tuple[Bar, ...], ...]
     critical: tuple[str, ...]
@@ -39,16 +42,22 @@ def timeline(report: Report) -> Timeline:
     ran = sorted((step for step in report.steps if step.duration_s > 0), key=lambda step: step.started_s)
     length = max((_end(step) for step in ran), default=0.0)
     critical = critical_path({step.id: step for step in report.steps})
+    lanes = sorted(_lanes(ran), key=lambda lane: lane[0].builder)
+    bars = tuple(tuple(_bar(step, length, step.id in critical) for step in lane) for lane in lanes)
+    waited = sum(step.duration_s for step in ran if step.id in critical)
+    return Timeline(bars, critical, waited, length, tuple(_ticks(length)))
+
+
+def _lanes(ran: Iterable[StepReport]) -> list[list[StepReport]]:
     lanes: list[list[StepReport]] = []
     for step in ran:
-        lane = next((lane for lane in lanes if _end(lane[-1]) <= step.started_s + 1e-6), None)
+        own = (lane for lane in lanes if lane[0].builder == step.builder)
+        lane = next((lane for lane in own if _end(lane[-1]) <= step.started_s + 1e-6), None)
         if lane is None:
             lanes.append([step])
         else:
             lane.append(step)
-    bars = tuple(tuple(_bar(step, length, step.id in critical) for step in lane) for lane in lanes)
-    waited = sum(step.duration_s for step in ran if step.id in critical)
-    return Timeline(bars, critical, waited, length, tuple(_ticks(length)))
+    return lanes
 
 
 def critical_path(steps: Mapping[str, StepReport]) -> tuple[str, ...]:
@@ -81,7 +90,8 @@ def _end(step: StepReport) -> float:
 
 
 def _bar(step: StepReport, length: float, critical: bool) -> Bar:
-    label = f"{instruction(step)} ({names(step.targets)}, {seconds(step.duration_s)})"
+    on = f", on {builder(step)}" if step.builder else ""
+    label = f"{instruction(step)} ({names(step.targets)}, {seconds(step.duration_s)}{on})"
     return Bar(step, 100 * step.started_s / length, 100 * step.duration_s / length, critical, label)
 
 

@@ -176,6 +176,8 @@ def _of_step(step: StepReport) -> Attributes:
         "bake.platform.target": step.target_platform or step.platform,
         "bake.targets": step.targets,
     }
+    if step.builder:
+        attributes["bake.step.builder"] = step.builder
     if step.why is not None:
         attributes |= {"bake.step.why.kind": step.why.kind, "bake.step.why.detail": step.why.detail}
     if step.exit_code is not None:
