@@ -144,6 +144,7 @@ def test_builders_command(project, daemon) -> None:  # type: ignore[no-untyped-d
     here, nowhere = json.loads(done.stdout)["builders"]
     assert done.return_value == 4
     assert (here["problem"], here["platforms"][0][:6], here["steps_cached"] + here["steps_run"]) == ("", "linux/", 3)
+    assert here["version"].startswith("Docker Engine 20.10.")
     assert "there is no socket" in nowhere["problem"]
     shown = CliRunner().invoke(builders, ["--builder", daemon.address], env=environment, standalone_mode=False)
     assert (shown.return_value, shown.stdout.split()[:2]) == (0, ["BUILDER", "STATE"])

@@ -26,13 +26,16 @@ class Feature:
     hint: str = "use a newer BuildKit, or --engine embedded"
 
 
+SYMBOLIC_MODES = "exec.meta.cdi"
+"""BuildKit announces no capability for symbolic modes of copies; this one came in the same release, 0.20."""
+
 FEATURES = (
     Feature("mergeop", "COPY --link as a layer of its own", "0.10", "the layer's files are copied over"),
     Feature(
         "file.copy.includeexcludepatterns", "COPY --from with --exclude or --parents", "0.9", "",
         "name the files one by one, or use a newer BuildKit",
     ),
-    Feature("file.copy.modestring", "COPY --from with a symbolic --chmod", "0.20", "", "use an octal mode such as 755"),
+    Feature(SYMBOLIC_MODES, "COPY --from with a symbolic --chmod", "0.20", "", "use an octal mode such as 755"),
     Feature("exec.secretenv", "a secret as a variable", "0.12", "", "mount it as a file: --mount=type=secret,target=…"),
     Feature("exec.mount.tmpfs.size", "sizes of tmpfs and shm-size", "0.9"),
     Feature("exec.meta.ulimit", "ulimits", "0.10"),

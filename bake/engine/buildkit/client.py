@@ -24,7 +24,7 @@ _ASK_S = 20.0
 
 @dataclass(frozen=True)
 class About:
-    """What a builder says of itself. `version` "" for one that is too old to say."""
+    """What a builder says of itself. `version`: of its Docker Engine or BuildKit, "" for one that is too old to say."""
 
     version: str
     worker: str
@@ -84,6 +84,8 @@ class Builder:
         return About(await self._version(), first.id, dict(first.labels), tuple(dict.fromkeys(platforms)))
 
     async def _version(self) -> str:
+        if self.channel.engine:  # its BuildKit has none to tell in the builds of some distributions
+            return f"Docker Engine {self.channel.engine}"
         try:
             info = await self.call(CONTROL + "Info", MESSAGES.Empty(), MESSAGES.InfoResponse, timeout=_ASK_S)
         except GRPCError as error:

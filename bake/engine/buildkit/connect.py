@@ -1,12 +1,14 @@
 """HTTP/2 to a builder by grpclib: the one module that reaches into its private parts (grpclib 0.4.9).
 
-A Docker Engine speaks HTTP/1.1 first and is asked to upgrade; bytes that came with its answer belong to HTTP/2.
+A Docker Engine speaks HTTP/1.1 first: it is asked who it is, and on the same connection to upgrade; bytes that came
+with its answer belong to HTTP/2.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from typing import Any
 
 from grpclib.client import Channel
@@ -19,6 +21,7 @@ from bake.errors import Diagnostic, HostError
 
 WINDOW = 16 << 20
 logging.getLogger("grpclib").addHandler(logging.NullHandler())  # what goes wrong is told as an error of the build
+_WHO = b"HEAD /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
 _UPGRADE = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
 
 
@@ -49,6 +52,8 @@ class BuilderChannel(Channel):
         super().__init__(dialer.server_name or "buildkit", 0, config=configuration(), status_details_codec=Details())
         self._dialer = dialer
         self._cause: BaseException | None = None
+        self.engine = ""
+        """The version of a Docker Engine, once connected."""
         self._scheme = "https" if dialer.address.tls else "http"
         self._authority = dialer.server_name or "buildkit"
 
@@ -79,7 +84,9 @@ class BuilderChannel(Channel):
                     ssl=context,
                     server_hostname=name,
                 )
-                return await upgrade.upgraded
+                protocol = await upgrade.upgraded
+                self.engine = upgrade.engine
+                return protocol
         except (OSError, TimeoutError) as error:
             opened.close()
             raise await self.closed(error) from None
@@ -104,37 +111,54 @@ class BuilderChannel(Channel):
 
 
 class Upgrade(asyncio.Protocol):
-    """Asks for the upgrade, then hands the transport over to `inner`."""
+    """Asks the engine for its version, then for the upgrade, and hands the transport over to `inner`."""
 
     def __init__(self, inner: Any, dialer: Dialer) -> None:
         self._inner = inner
         self._address = dialer.address
         self._seen = b""
         self._transport: Any = None
+        self._known = False
+        self.engine = ""
         self.upgraded: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
-        self._transport.write(_UPGRADE)
+        self._transport.write(_WHO)
 
     def data_received(self, data: bytes) -> None:
         self._seen += data
         head, end, rest = self._seen.partition(b"\r\n\r\n")
         if not end or self.upgraded.done():
             return
-        if b" 101 " not in head.split(b"\r\n")[0]:
-            said = head.split(b"\r\n")[0].decode("latin-1")
-            message = f"{self._address.text} does not offer BuildKit: it said {said}"
-            hint = "the Docker Engine must be 18.09 or later"
-            self.upgraded.set_exception(HostError(Diagnostic("no-builder", message, hint=hint)))
-            self._transport.close()
-            return
+        if not self._known:  # an answer to HEAD has no body
+            self._known, self._seen = True, rest
+            self.engine = _engine(head)
+            self._transport.write(_UPGRADE)
+        elif b" 101 " in head.split(b"\r\n")[0]:
+            self._hand_over(rest)
+        else:
+            self._refused(head.split(b"\r\n")[0].decode("latin-1"))
+
+    def _hand_over(self, rest: bytes) -> None:
         self._transport.set_protocol(self._inner)
         self._inner.connection_made(self._transport)
         if rest:
             self._inner.data_received(rest)
         self.upgraded.set_result(self._inner)
 
+    def _refused(self, said: str) -> None:
+        message = f"{self._address.text} does not offer BuildKit: it said {said}"
+        hint = "the Docker Engine must be 18.09 or later"
+        self.upgraded.set_exception(HostError(Diagnostic("no-builder", message, hint=hint)))
+        self._transport.close()
+
     def connection_lost(self, error: Exception | None) -> None:
         if not self.upgraded.done():
             self.upgraded.set_exception(error or ConnectionResetError("the connection was closed"))
+
+
+def _engine(head: bytes) -> str:
+    """`28.5.2` of an answer's `Server: Docker/28.5.2 (linux)`; "" if it does not say."""
+    found = re.search(rb"\r\nserver: docker/(\S+)", head, re.IGNORECASE)
+    return found[1].decode("latin-1") if found else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from bake.dockerfile.mode import parse_mode
+from bake.engine.buildkit.capabilities import SYMBOLIC_MODES
 from bake.engine.buildkit.llb import Output, State
 from bake.engine.buildkit.sent import Placed, send_copies, source_identity
 from bake.engine.buildkit.wire.messages import MESSAGES
@@ -87,7 +88,7 @@ class _Copies:
             copy.mode = int(action.mode, 8)
         elif action.mode:
             copy.mode_text = action.mode
-            self._caps.add("file.copy.modestring")
+            self._caps.add(SYMBOLIC_MODES)
         return self._owned(copy, action)
 
     def _owned(self, copy: Any, action: CopyAction) -> Any:
