@@ -6,7 +6,6 @@ import os
 import ssl
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,38 +13,10 @@ from typing import Any
 import pytest
 from buildkit_bridge import Bridge, bridge
 from buildkit_daemon import Daemon
+from buildkit_reaching import BASE, SPEC, build_over, why_not
 from certificates import issue, make_authority
 from registry_server import free_port
 from tls_pump import pump
-
-BASE = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
-SPEC = """
-[target.app]
-context = "."
-network = "none"
-output = [{ type = "oci", dest = "out.tar" }]
-"""
-
-
-def build_over(project: Any, address: str, word: str) -> None:
-    """A build whose last step is new runs on `address`, and again contacts nobody."""
-    project.write("Dockerfile", f"{BASE}RUN echo {word} > /word\n")
-    project.write("bake.toml", SPEC)
-    project.builders = (address,)
-    result = project.build()
-    assert [d for error in result.errors for d in error.diagnostics] == []
-    assert (project.root / "out.tar").exists()
-    digest = result.report.targets["app"].digest
-    again = project.build(builders=("unix:///nowhere",))
-    assert (again.errors, again.report.targets["app"].digest) == ((), digest)
-
-
-def why_not(project: Any, address: str) -> tuple[int, str, str]:
-    project.write("Dockerfile", f"{BASE}RUN echo {time.time_ns()}\n")
-    project.write("bake.toml", SPEC)
-    result = project.build(builders=(address,))
-    (diagnostic,) = (d for error in result.errors for d in error.diagnostics)
-    return result.report.exit_code, diagnostic.code, diagnostic.message
 
 
 @pytest.fixture(scope="module")

@@ -15,8 +15,11 @@ def make_authority(directory: Path, name: str = "ca") -> None:
     )  # fmt: skip
 
 
-def issue(directory: Path, name: str, alternative: str, authority: str = "ca") -> None:
-    """`NAME.pem` and `NAME.key`, signed by the authority, for e.g. `DNS:buildkitd` or `IP:127.0.0.1`."""
+def issue(directory: Path, name: str, alternative: str, authority: str = "ca", days: int = 2) -> None:
+    """`NAME.pem` and `NAME.key`, signed by the authority, for e.g. `DNS:buildkitd` or `IP:127.0.0.1`.
+
+    It is good for so many days from now; -1 makes one that has expired.
+    """
     request, extension = directory / f"{name}.csr", directory / f"{name}.ext"
     extension.write_text(f"subjectAltName={alternative}\n")
     _openssl(
@@ -25,7 +28,7 @@ def issue(directory: Path, name: str, alternative: str, authority: str = "ca") -
     )  # fmt: skip
     _openssl(
         "x509", "-req", "-in", request, "-CA", directory / f"{authority}.pem", "-CAkey", directory / f"{authority}.key",
-        "-CAcreateserial", "-days", "2", "-extfile", extension, "-out", directory / f"{name}.pem",
+        "-CAcreateserial", "-days", str(days), "-extfile", extension, "-out", directory / f"{name}.pem",
     )  # fmt: skip
 
 
