@@ -51,7 +51,10 @@ def test_the_one_it_knows(project: Any, port: int, certificates: Path) -> None:
     [
         ("?ca={c}/other.pem&cert={c}/cert.pem&key={c}/cert.key&servername=engine", "certificate is not valid here"),
         ("?certs={c}", "certificate is not valid here"),
-        ("?ca={c}/ca.pem&cert={c}/stranger.pem&key={c}/stranger.key&servername=engine", "accept our certificate|closes"),
+        (
+            "?ca={c}/ca.pem&cert={c}/stranger.pem&key={c}/stranger.key&servername=engine",
+            "accept our certificate|closes",
+        ),
         ("?ca={c}/ca.pem&cert={c}/old.pem&key={c}/old.key&servername=engine", "accept our certificate|closes"),
         ("?ca={c}/ca.pem&servername=engine", "asks for a certificate of ours|closes"),
         ("", "closes the connection"),
