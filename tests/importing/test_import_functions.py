@@ -67,6 +67,8 @@ VALUES: tuple[tuple[str, Any], ...] = (
     ("element([1, 2], 3)", 2),
     ('equal("a", "a")', True),
     ("flatten([[1], [[2]]])", [1, 2]),
+    ('uuidv5("dns", "example.test")', "4a63a3ed-c1d1-5183-95b9-8491ccc69182"),
+    ("0.1 + 0.2", 0.3),
     ("floor(1.8)", 1),
     ('format("%s-%03d", "a", 7)', "a-007"),
     ('formatdate("YYYY-MM-DD\'T\'hh:mm:ss ZZZ", "2024-02-03T04:05:06Z")', "2024-02-03T04:05:06 UTC"),

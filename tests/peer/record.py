@@ -1,6 +1,6 @@
 """Asks the peer itself, Debian sid's buildx and BuildKit, and writes what it says beside the cases.
 
-python tests/peer/record.py lint [TABLE…]     (default: all tables)
+python tests/peer/record.py lint|bake [TABLE…]     (default: all tables)
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).parents[1] / "support"))
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+import bake_cases
 import lint_cases
+from bake_judge import printed
 from lint_judge import LintJudge
 from peer_host import engine
 from registry_server import registry
@@ -26,7 +28,14 @@ _AT_ONCE = 4
 
 
 def main(what: str, names: list[str]) -> None:
-    {"lint": record_lint}[what](names)
+    {"lint": record_lint, "bake": record_bake}[what](names)
+
+
+def record_bake(names: list[str]) -> None:
+    cases = [case for case in bake_cases.definitions() if not names or case.table in names]
+    for table in {case.table for case in cases}:
+        rows = {case.name: printed(case) for case in cases if case.table == table}
+        write(bake_cases.RECORDED / f"{table}.json", rows)
 
 
 def record_lint(names: list[str]) -> None:

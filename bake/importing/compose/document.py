@@ -15,6 +15,8 @@ SIZE_LIMIT = 96 * 1024
 """Characters of a file; YAML takes long to read, and this is many times a large compose file."""
 _NODE_LIMIT = 100_000
 _DEPTH_LIMIT = 60
+_OCTAL = re.compile(r"[-+]?0[0-7]{1,20}")
+"""As compose reads it: 0644 is 420."""
 _PREFIX = "tag:yaml.org,2002:"
 
 
@@ -166,6 +168,8 @@ def _own_tag(node: Any) -> str:
 
 def _number(text: str) -> Any:
     plain = text.replace("_", "")
+    if _OCTAL.fullmatch(plain):
+        return int(plain, 8)
     try:
         return int(plain, 0) if len(plain) < 300 else text
     except ValueError:

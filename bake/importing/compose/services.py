@@ -7,6 +7,7 @@ from typing import Any
 
 from bake.importing.compose.document import Mapping as YamlMapping
 from bake.importing.compose.document import Node, Scalar, Sequence
+from bake.importing.compose.hosts import hosts
 from bake.importing.compose.reader import Reader
 from bake.importing.draft import Table
 from bake.importing.hcl.entries import comma_form
@@ -207,10 +208,7 @@ def _more_entries(key: str) -> Work:
 
 
 def _hosts(self: Service, node: Node, at: int) -> None:
-    found: dict[str, str] = {}
-    for name, value in self.reader.table(node, "=:").items():
-        found[name] = (value or "").strip("[]")
-    self.put("extra-hosts", found, at)
+    self.put("extra-hosts", hosts(self.reader, node), at)
 
 
 _BUILD: Mapping[str, Work] = {

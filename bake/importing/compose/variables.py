@@ -75,6 +75,8 @@ class Variables:
         operator = _OPERATOR.match(text, match.end())
         if operator is None:
             return f"${{{name}}}", self._closed(text, match.end(), at)
+        if ":" not in operator.group():  # which tells apart what is empty and what is not set
+            self.draft.variables[name].put("env-empty", True)
         word, end = self._until(text, operator.end(), at, depth + 1)
         literal = re.sub(r"\$\{[^{}]*\}", "", word)
         if not _WORD.fullmatch(literal) and operator.group().endswith("?"):

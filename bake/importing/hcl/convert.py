@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 Value = Any
@@ -32,10 +33,12 @@ def to_text(value: Value) -> str:
 
 
 def number_text(value: int | float) -> str:
-    """1.0 → 1, 1.10 → 1.1, never with an exponent below 10^21."""
+    """1.0 → 1, 1.10 → 1.1, 1e-6 → 0.000001; never with an exponent below 10^21."""
     if isinstance(value, int):
         return str(value)
-    return str(int(value)) if value.is_integer() and abs(value) < 1e21 else repr(value)
+    if value.is_integer() and abs(value) < 1e21:
+        return str(int(value))
+    return f"{Decimal(repr(value)):f}" if abs(value) < 1 else repr(value)
 
 
 def to_number(value: Value) -> int | float:

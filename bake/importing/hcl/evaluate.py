@@ -14,7 +14,7 @@ from bake.importing.hcl.convert import Mismatch, Value, kind, to_bool
 from bake.importing.hcl.definitions import Definitions, Function, attributes
 from bake.importing.hcl.nodes import Call, For, Node
 from bake.importing.hcl.rules import RULES
-from bake.importing.notes import Notes, fault
+from bake.importing.notes import Notes, Unsupported, fault
 
 _WORK_LIMIT = 100_000
 _DEPTH_LIMIT = 60
@@ -29,6 +29,7 @@ class Evaluator:
         self.notes = notes
         self.reads: dict[str, None] = {}
         self._work = 0
+        self._key = ""
         self._depth = 0
         self._open: list[str] = []
         self._known: dict[str, tuple[Value, dict[str, None]]] = {}
@@ -52,9 +53,10 @@ class Evaluator:
         if self._work > _WORK_LIMIT:
             raise fault(self.notes.source, node.at, "evaluating this takes too many steps", code="too-much-work")
 
-    def start(self) -> None:
+    def start(self, key: str = "") -> None:
         """Another key begins: its work is counted anew."""
         self._work = 0
+        self._key = key
 
     @contextmanager
     def reading(self) -> Iterator[dict[str, None]]:
@@ -120,6 +122,9 @@ class Evaluator:
         """The value of a variable or a constant of the file."""
         if name in BUILT_IN:
             if name == "BAKE_LOCAL_PLATFORM":
+                if self._key != "platforms":
+                    message = f"{name} is another value on each machine"
+                    raise Unsupported(at, message, "write the platform, or use BUILDPLATFORM in the Dockerfile")
                 self.notes.add("built-in", at, f"{name} is written as `local`, which `platforms` understands")
             return BUILT_IN[name]
         variable = self.definitions.variables.get(name)

@@ -80,19 +80,35 @@ class Lowering:
         inner = self._through(node, env)
         if inner is not None:
             yield from self.elements(inner.node, inner.env, key)
-        elif isinstance(node, Conditional) and isinstance(node.yes, Tuple) and isinstance(node.no, Tuple):
-            nothing = Literal(node.at, "")  # an element that is empty is dropped from its list
-            yield from (Delayed(replace(node, yes=each, no=nothing), env) for each in node.yes.items)
-            yield from (Delayed(replace(node, yes=nothing, no=each), env) for each in node.no.items)
+        elif (alternatives := self._alternatives(node, env)) is not None:
+            yield from alternatives
         elif isinstance(node, Tuple):
             yield from (Delayed(each, env) for each in node.items)
-        elif isinstance(node, Call) and node.name == "concat" and not node.spread:
-            for each in node.args:
+        elif isinstance(node, Call) and node.name in ("concat", "compact") and not node.spread:
+            for each in node.args:  # what is empty is dropped from its list anyway
                 yield from self.elements(each, env, key)
+        elif isinstance(node, Call) and node.name == "flatten" and isinstance(node.args[0], Tuple) and not node.spread:
+            for each in node.args[0].items:
+                nested = isinstance(self.evaluator.value(each, env), list)
+                yield from self.elements(each, env, key) if nested else (Delayed(each, env),)
         elif isinstance(node, For) and node.key is None and self._goes_through_known(node, env):
             yield from (Delayed(node.value, each) for each in self.evaluator.steps(node, env))
         else:
             yield from (Known(each) for each in _listed(self.fixed(node, env, key).value))
+
+    def _alternatives(self, node: Node, env: Env) -> list[Piece] | None:
+        """The elements of `condition ? […] : […]`: first those of both, then each with the condition; None where one of
+        them cannot be written so."""
+        if not isinstance(node, Conditional) or not isinstance(node.yes, Tuple) or not isinstance(node.no, Tuple):
+            return None
+        yes, no = ([(each, self.symbols.known(each, env)) for each in side.items] for side in (node.yes, node.no))
+        shared = [known for _, known in yes if known is not None and known in [other for _, other in no]]
+        nothing = Literal(node.at, "")  # an element that is empty is dropped from its list
+        parted = [replace(node, yes=each, no=nothing) for each, known in yes if known not in shared]
+        parted += [replace(node, yes=nothing, no=each) for each, known in no if known not in shared]
+        if any(self.symbols.text(each, env) is None for each in parted):
+            return None
+        return [*shared, *(Delayed(each, env) for each in parted)]
 
     def pairs(self, node: Node, env: Env, key: str) -> Iterator[tuple[str, Piece, int]]:
         """The keys of an object and their values, unevaluated where it is written out. Raises as `scalar`."""

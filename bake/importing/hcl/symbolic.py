@@ -11,9 +11,9 @@ from bake.importing.hcl.convert import Mismatch, to_text
 from bake.importing.hcl.evaluate import Evaluator
 from bake.importing.hcl.nodes import Binary, Call, Conditional, Literal, Name, Node, Template
 
-_SAFE = re.compile(r"[A-Za-z0-9._:@=,+ -]*")
-"""Texts that mean themselves inside of a form such as `:+`; a slash only where it ends nothing."""
-_ALONE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*\}")
+_SAFE = re.compile(r"[A-Za-z0-9._:@=,+ /-]*")
+"""Texts that mean themselves inside of a form such as `:+`."""
+_FORM = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::[-+][A-Za-z0-9._:@=,+ /-]*)?\}")
 
 
 def escape(text: str) -> str:
@@ -100,14 +100,29 @@ def _conditional(self: Symbols, node: Conditional, env: Env) -> str | None:
     with_value, without = self.text(full, env), self.text(empty, env)
     if with_value == f"${{{name}}}" and without is not None and _fits(without):
         return f"${{{name}:-{without}}}" if without else with_value
-    if without == "" and with_value is not None and _fits(with_value):
+    if with_value is None or without is None or not _fits(with_value) or not _fits(without):
+        return None
+    return _either(name, with_value, without)
+
+
+def _either(name: str, with_value: str, without: str) -> str | None:
+    """`with_value` when the variable is not empty, else `without`, which is empty or stands for the variable alone."""
+    if not without:
         return f"${{{name}:+{with_value}}}"
-    return None
+    before, variable, after = with_value.partition(f"${{{name}}}")
+    if not variable or f"${{{name}}}" in after:
+        return None
+    common = before if without.startswith(before) else ""
+    before, without = before.removeprefix(common), without.removeprefix(common)
+    added = (f"${{{name}:+{text}}}" if text else "" for text in (before, after))
+    return f"{common}{next(added)}${{{name}:-{without}}}{next(added)}"
 
 
 def _fits(text: str) -> bool:
     """Whether a text means itself in the word of a form."""
-    return _SAFE.fullmatch(_ALONE.sub("x", text).replace("/", "x")) is not None
+    while (inner := _FORM.sub("x", text)) != text:
+        text = inner
+    return _SAFE.fullmatch(text) is not None
 
 
 def _asks_if_set(self: Symbols, node: Node, env: Env) -> tuple[str, bool] | None:
@@ -155,7 +170,10 @@ def _formatted(self: Symbols, node: Call, env: Env) -> str | None:
 
 
 def _replace(name: str, texts: list[str]) -> str | None:
-    return f"${{{name}//{texts[0]}/{texts[1]}}}" if len(texts) == 2 and texts[0] else None
+    if len(texts) != 2 or not texts[0]:
+        return None
+    old = texts[0].replace("/", "\\/")
+    return f"${{{name}//{old}/{texts[1]}}}"
 
 
 _FORMS: Mapping[str, Callable[[str, list[str]], str | None]] = {

@@ -11,7 +11,7 @@ from bake.importing.hcl.bindings import Delayed, Env
 from bake.importing.hcl.definitions import attributes
 from bake.importing.hcl.entries import entry
 from bake.importing.hcl.lowering import Lowering
-from bake.importing.hcl.nodes import Attribute, Block
+from bake.importing.hcl.nodes import Attribute, Block, Node, Object, Tuple
 from bake.importing.keys import APPENDED, CARRIED, DROPPED, STRUCTURE
 from bake.importing.notes import Unsupported
 from bake.spec.atoms import NAME
@@ -51,7 +51,7 @@ class TargetReader:
         return found
 
     def _attribute(self, found: Imported, attribute: Attribute, env: Env) -> None:
-        self.lowering.evaluator.start()
+        self.lowering.evaluator.start(attribute.name)
         try:
             if attribute.name == "inherits":
                 self._inherits(found, attribute, env)
@@ -66,6 +66,8 @@ class TargetReader:
 
     def _inherits(self, found: Imported, attribute: Attribute, env: Env) -> None:
         for piece in self.lowering.elements(attribute.node, env, "inherits"):
+            if isinstance(piece, Delayed):  # bake.toml names parents as they are
+                piece = self.lowering.fixed(piece.node, piece.env, "inherits")
             text = self.lowering.piece(piece, NAME, "inherits", attribute.node)
             if text:
                 found.parents.append(text)
@@ -76,6 +78,8 @@ class TargetReader:
         if key is None:
             self._unknown(attribute)
             return
+        if key.shape != "scalar" and self._is_null(attribute.node, env):
+            return  # as if it were not there: an inherited list stays
         if key.name == "annotations":
             value: Any = self._annotations(attribute, env)
         elif key.shape == "table":
@@ -89,6 +93,10 @@ class TargetReader:
         if key.name == "context":
             value = self._local(value, attribute.at)
         self._put(table, key, Item(value, attribute.at, attribute.above, attribute.beside))
+
+    def _is_null(self, node: Node, env: Env) -> bool:
+        known = None if isinstance(node, Object | Tuple) else self.lowering.symbols.known(node, env)
+        return known is not None and known.value is None
 
     def _put(self, table: Table, key: Key, item: Item) -> None:
         """A key that an earlier block of the same target has is merged with it, as the peer merges."""

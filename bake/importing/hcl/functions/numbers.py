@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any
 
 from bake.importing.hcl.convert import Mismatch, Value, same, to_bool, to_number, to_text, whole
@@ -14,7 +15,8 @@ _MOST = 10**30
 def _arithmetic(work: Callable[[Any, Any], Any]) -> Callable[[Value, Value], int | float]:
     def apply(left: Value, right: Value) -> int | float:
         try:
-            found = work(to_number(left), to_number(right))
+            found = work(_exact(to_number(left)), _exact(to_number(right)))
+            found = float(found) if isinstance(found, Decimal) else found
             if abs(found) > _MOST:
                 raise Mismatch("the number is too large")
             return found if isinstance(found, int) else whole(found)
@@ -24,6 +26,11 @@ def _arithmetic(work: Callable[[Any, Any], Any]) -> Callable[[Value, Value], int
             raise Mismatch("the number is too large") from None
 
     return apply
+
+
+def _exact(number: int | float) -> int | Decimal:
+    """As it is written, since 0.1 + 0.2 is 0.3 there."""
+    return Decimal(repr(number)) if isinstance(number, float) else number
 
 
 def _compare(work: Callable[[Any, Any], bool]) -> Callable[[Value, Value], bool]:

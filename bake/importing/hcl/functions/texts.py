@@ -9,6 +9,7 @@ import hashlib
 import json
 import posixpath
 import re
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import quote_plus
@@ -149,7 +150,18 @@ def _encode(value: Value) -> str:
     return json.dumps(plain(value), separators=(",", ":"), sort_keys=True, ensure_ascii=False)
 
 
+def _uuid5(space: Value, name: Value) -> str:
+    """Of a name in one of the known spaces, or in the space of another UUID."""
+    given = to_text(space)
+    try:
+        known = getattr(uuid, f"NAMESPACE_{given.upper()}", None) if given.isalnum() else None
+        return str(uuid.uuid5(known or uuid.UUID(given), to_text(name)))
+    except ValueError:
+        raise Mismatch(f"'{given}' is no space of names: use dns, url, oid, x500 or a UUID") from None
+
+
 TEXTS: Mapping[str, Callable[..., Any]] = {
+    "uuidv5": _uuid5,
     "lower": lambda text: to_text(text).lower(),
     "upper": lambda text: to_text(text).upper(),
     "title": _title,
