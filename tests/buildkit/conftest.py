@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from buildkit_daemon import Daemon
+from buildkit_daemon import NEWER, NEWER_IN_CONTAINERD, Daemon
 from guarded_registries import guarded, tokened, tokens  # noqa: F401
 from projects import Project
 
@@ -22,6 +22,18 @@ def anyio_backend() -> str:
 @pytest.fixture(scope="session")
 def daemon() -> Iterator[Daemon]:
     with Daemon() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def graph_daemon() -> Iterator[Daemon]:
+    with Daemon(kind=NEWER) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def newer_daemon() -> Iterator[Daemon]:
+    with Daemon(kind=NEWER_IN_CONTAINERD) as running:
         yield running
 
 

@@ -14,6 +14,7 @@ import anyio
 from bake.engine.buildkit.board import Board
 from bake.engine.buildkit.capabilities import BuilderCannot
 from bake.engine.buildkit.exports import Exports
+from bake.engine.buildkit.failure import unwritten
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.llb import Output
 from bake.engine.buildkit.lower import Lowering
@@ -121,7 +122,12 @@ class Build:
             ref = uuid4().hex
             solve = Solve(builder, ref, wish, self._teller(ref), self._step_of)
             try:
-                return await self._timed(solve)
+                answer = await self._timed(solve)
+                if solve.unwritten:
+                    self._settings.tell(
+                        replace(unwritten(self._site.address.text, solve.unwritten), severity="warning")
+                    )
+                return answer
             except BakeError as error:
                 step = solve.failed
                 if self._site.sync.problems:

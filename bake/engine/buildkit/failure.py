@@ -99,6 +99,12 @@ def _short(text: str) -> str:
     return " ".join(text.split())[:500]
 
 
+def unwritten(address: str, text: str) -> Diagnostic:
+    """A cache that a builder could not write to a registry."""
+    hint = "the builder itself must reach the registry; logins are yours"
+    return Diagnostic("cache-not-written", f"builder {address} did not write the cache: {_short(text)}", hint=hint)
+
+
 def lost(address: str, error: BaseException) -> HostError:
     """The error for a builder that went away while it built."""
     reason = str(getattr(error, "message", None) or "") or str(error) or type(error).__name__

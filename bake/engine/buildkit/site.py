@@ -23,6 +23,8 @@ from bake.engine.buildkit.session import Method, Session
 from bake.ports.files import Files
 
 _CLOSE_S = 2.0
+_SNAPSHOTTER = "org.mobyproject.buildkit.worker.snapshotter"
+"""The label of a worker that keeps its layers in containerd; one on graph drivers has none."""
 
 
 @dataclass
@@ -83,8 +85,12 @@ class Site:
 
     @property
     def writes_caches(self) -> bool:
-        """Whether it can write its cache to a registry itself; that of a Docker Engine leaves it to the engine."""
-        return not self.address.docker
+        """Whether it can write its cache to a registry itself.
+
+        That of a Docker Engine leaves it to the engine, unless the engine's images are in containerd.
+        """
+        assert self.known is not None
+        return not self.address.docker or _SNAPSHOTTER in self.known.labels
 
     @property
     def session(self) -> Session:

@@ -12,11 +12,11 @@ from grpclib.const import Cardinality, Status
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
 from bake.engine.buildkit.client import CONTROL, Builder
-from bake.engine.buildkit.failure import exit_code_of, failure, lost, vertex_of
+from bake.engine.buildkit.failure import exit_code_of, failure, lost, unwritten, vertex_of
 from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.status import StatusFold, Update
 from bake.engine.buildkit.wire.messages import MESSAGES
-from bake.errors import BakeError, HostError
+from bake.errors import BakeError, HostError, RemoteError
 from bake.plan.step import Step
 
 DRAIN_S = 2.0
@@ -71,6 +71,8 @@ class Solve:
         self._step_of = step_of
         self._fold = StatusFold()
         self.failed: Step | None = None
+        self.unwritten = ""
+        """Why the builder did not write a cache elsewhere."""
 
     async def run(self) -> Mapping[str, str]:
         """The exporter's answer. Raises StepError and its kin, BuilderLost; cancelling stops the builder's work."""
@@ -79,6 +81,7 @@ class Solve:
         try:
             answer = await self._finished(solving)
             await self._drain(status)
+            self.unwritten = self._fold.unwritten()
             return dict(answer.exporter)
         except (GRPCError, StreamTerminatedError, OSError, TimeoutError) as error:
             await self._drain(status)
@@ -143,6 +146,8 @@ class Solve:
         digest = failed[0][0] if failed else vertex_of(details)
         self.failed = self._step_of(digest) if digest else None
         text = failed[0][1] if failed else str(error.message)
+        if not failed and self._fold.unwritten():
+            return RemoteError(unwritten(address, self._fold.unwritten()))
         return failure(text, self.failed, exit_code_of(text, details), address)
 
 

@@ -40,11 +40,15 @@ class Seen:
 
 
 Update = Started | Said | Ended | Seen
+_WRITING = "exporting cache"
+_CACHES = (_WRITING, "importing cache")
+"""How builders name what they do with caches elsewhere."""
 _STREAMS = {1: "stdout", 2: "stderr"}
 
 
 @dataclass
 class _Vertex:
+    name: str = ""
     started: bool = False
     ended: bool = False
     error: str = ""
@@ -62,6 +66,7 @@ class StatusFold:
         """(digest, update) in the order in which they make sense: starts, lines, ends."""
         for row in message.vertexes:
             vertex = self._vertex(row.digest)
+            vertex.name = row.name or vertex.name
             if row.HasField("started") and not vertex.started and not row.cached:
                 vertex.started = True
                 yield row.digest, Started()
@@ -77,9 +82,16 @@ class StatusFold:
         return any(vertex.started for vertex in self.vertexes.values())
 
     def failed(self) -> list[tuple[str, str]]:
-        """(digest, error) of vertexes that failed, the cause before its consequences."""
-        rows = [(digest, vertex.error) for digest, vertex in self.vertexes.items() if vertex.error]
+        """(digest, error) of vertexes that failed, the cause before its consequences.
+
+        Those that read and write caches elsewhere are left out: they fail without harm.
+        """
+        rows = [(digest, v.error) for digest, v in self.vertexes.items() if v.error and not v.name.startswith(_CACHES)]
         return sorted(rows, key=lambda row: "context canceled" in row[1])
+
+    def unwritten(self) -> str:
+        """Why a cache could not be written elsewhere; "" if none failed."""
+        return next((v.error for v in self.vertexes.values() if v.error and v.name.startswith(_WRITING)), "")
 
     def rest(self) -> Iterator[tuple[str, Update]]:
         """Last lines that were not ended."""
