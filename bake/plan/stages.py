@@ -60,7 +60,8 @@ def source_stage(dockerfile: Dockerfile, name: str, stage: Stage, span: Span, nu
         raise InputError(Diagnostic("stage-cycle", f"circular dependency detected on stage: {name}", span))
     if any(s.name == name.lower() for s in dockerfile.stages):
         here = stage.name or stage.index
-        message = f"cannot copy from stage '{name}', it needs to be defined before current stage '{here}'"
+        what = "copy from" if numeric else "mount from"
+        message = f"cannot {what} stage '{name}', it needs to be defined before current stage '{here}'"
         raise InputError(Diagnostic("stage-order", message, span, f"move the stage '{name}' up"))
     return None
 

@@ -12,6 +12,7 @@ from diff_cases import CASES, Case, all_cases
 from diff_errors import bake_class, judge_class
 from diff_images import differences
 from diff_known import RULES, allowed, unexplained
+from diff_lines import KNOWN, misplaced
 from diff_subject import Subject, write_cases
 
 ALL = all_cases()
@@ -66,8 +67,10 @@ def test_image_is_as_the_reference_says(case: Case, built: Mapping[str, Any]) ->
 @pytest.mark.parametrize("case", named([c for c in ALL if c.table == FAILING]))
 def test_failure_is_of_the_same_class(case: Case, subject: Subject) -> None:
     subject.write_spec([case])
-    codes = [diagnostic.code for error in subject.build(case.name) for diagnostic in error.diagnostics]
+    errors = subject.build(case.name)
+    codes = [diagnostic.code for error in errors for diagnostic in error.diagnostics]
     bake = bake_class(codes[0]) if codes else "built"
+    assert (misplaced(case.name, errors) is None) == (case.name not in KNOWN), misplaced(case.name, errors)
     if case.reference:
         assert codes[:1] == [case.expect["error"]]
         return

@@ -124,6 +124,13 @@ MISTAKES = [
         "cannot copy from stage 'later'",
         "move the stage 'later' up",
     ),
+    (
+        "FROM scratch\nRUN --mount=from=later,target=/x y\nFROM scratch AS later\nCOPY --from=0 / /",
+        "from=later",
+        "cannot mount from stage 'later'",
+        "move the stage 'later' up",
+    ),
+    ("FROM scratch\nCOPY a b[ /c", "b[", "syntax error in pattern 'b['", "escape it with a backslash"),
     ("FROM scratch AS a\nCOPY --from=a x /y", "from=a", "circular dependency detected on stage: a", ""),
     ("# escape=x\nFROM scratch", "# escape=x", "invalid escape token 'x'", "# escape=`"),
     ("# check=eror=true\nFROM scratch", "eror=true", 'invalid check option "eror"', "error=true"),

@@ -1,6 +1,7 @@
 """Asks the peer itself, Debian sid's buildx and BuildKit, and writes what it says beside the cases.
 
 python tests/peer/record.py lint|bake [TABLE…]     (default: all tables)
+python tests/peer/record.py errors
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import bake_cases
 import lint_cases
 from bake_judge import printed
+from errors_judge import ERRORS, error_cases, prepare, said
 from lint_judge import LintJudge
 from peer_host import engine
 from registry_server import registry
@@ -28,7 +30,14 @@ _AT_ONCE = 4
 
 
 def main(what: str, names: list[str]) -> None:
-    {"lint": record_lint, "bake": record_bake}[what](names)
+    {"lint": record_lint, "bake": record_bake, "errors": record_errors}[what](names)
+
+
+def record_errors(_: list[str]) -> None:
+    with tempfile.TemporaryDirectory() as directory, engine() as daemon:
+        prepare(Path(directory), daemon)
+        rows = {case.name: said(case, Path(directory), daemon) for case in error_cases()}
+    write(ERRORS, rows)
 
 
 def record_bake(names: list[str]) -> None:

@@ -125,7 +125,9 @@ def _lower(
         try:
             check_patterns(action)
         except ValueError as error:
-            raise InputError(Diagnostic("bad-pattern", str(error), span, "escape it with a backslash")) from None
+            pattern = re.search(r"'(.+)'", str(error))
+            place = place_of(span, pattern[1] if pattern else "")
+            raise InputError(Diagnostic("bad-pattern", str(error), place, "escape it with a backslash")) from None
         stage.world.reads(inputs.steps[action.input], action)
     if instruction.heredocs:
         files = graph.add(WriteOp(tuple(_written(stage, heredoc, instruction) for heredoc in instruction.heredocs)))
