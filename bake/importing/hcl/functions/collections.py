@@ -121,6 +121,22 @@ def sort(found: Value) -> list[str]:
     return sorted(to_text(each) for each in to_list(found))
 
 
+def as_set(found: list[Value]) -> list[Value]:
+    """Each value once, of one kind and in order, as sets have them there."""
+    if any(isinstance(each, list | dict | None) for each in found):
+        return distinct(found)
+    if any(isinstance(each, str) for each in found):
+        return sorted({to_text(each) for each in found})
+    return sorted(distinct(found), key=float)
+
+
+def _zipmap(keys: Value, values: Value) -> dict[str, Value]:
+    names, found = to_list(keys), to_list(values)
+    if len(names) != len(found):
+        raise Mismatch("`zipmap` needs as many keys as values")
+    return dict(zip(map(to_text, names), found, strict=True))
+
+
 def chunklist(found: Value, size: Value) -> list[Value]:
     """Lists of `size` elements."""
     values, count = to_list(found), int(to_number(size))
@@ -160,7 +176,7 @@ def _difference(*lists: Value) -> list[Value]:
 
 COLLECTIONS: Mapping[str, Callable[..., Any]] = {
     "concat": concat,
-    "compact": lambda found: [each for each in to_list(found) if each not in ("", None)],
+    "compact": lambda found: [to_text(each) for each in to_list(found) if each not in ("", None)],
     "contains": contains,
     "distinct": distinct,
     "flatten": flatten,
@@ -173,7 +189,7 @@ COLLECTIONS: Mapping[str, Callable[..., Any]] = {
     "merge": merge,
     "keys": lambda table: sorted(to_dict(table)),
     "values": lambda table: [to_dict(table)[key] for key in sorted(table)],
-    "zipmap": lambda keys, values: dict(zip(map(to_text, to_list(keys)), to_list(values), strict=False)),
+    "zipmap": _zipmap,
     "coalesce": coalesce,
     "coalescelist": coalescelist,
     "reverse": lambda value: value[::-1] if isinstance(value, list) else to_text(value)[::-1],
@@ -183,9 +199,9 @@ COLLECTIONS: Mapping[str, Callable[..., Any]] = {
     "chunklist": chunklist,
     "range": range_,
     "setproduct": setproduct,
-    "setunion": _distinct_of,
-    "setintersection": _intersection,
-    "setsubtract": lambda found, gone: [each for each in distinct(found) if not contains(gone, each)],
+    "setunion": lambda *lists: as_set(_distinct_of(*lists)),
+    "setintersection": lambda *lists: as_set(_intersection(*lists)),
+    "setsubtract": lambda found, gone: as_set([each for each in to_list(found) if not contains(gone, each)]),
     "sethaselement": contains,
-    "setsymmetricdifference": _difference,
+    "setsymmetricdifference": lambda *lists: as_set(_difference(*lists)),
 }
