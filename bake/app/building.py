@@ -18,6 +18,7 @@ from bake.app.commanded import taken_stdout
 from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
 from bake.app.feeding import Feeder, Walk
+from bake.app.frontends import frontend_configs
 from bake.app.history import remember
 from bake.app.jobs import Job, check_files, jobs_of
 from bake.app.later import refuse_keys
@@ -88,7 +89,8 @@ async def build(options: Options, on_event: Emit) -> BuildResult:
         session.insecure |= insecure_hosts(loaded.targets.values())
         for warning in refuse_keys(loaded.targets.values()):
             emit(found(warning))
-        planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)))
+        configs = frontend_configs(session, loaded.root) if session.on_buildkit else None
+        planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: emit(found(d)), configs)
         run = _Run(session, loaded, planned, emit)
         try:
             await run.go()
@@ -241,11 +243,16 @@ class _Run:
                 digest=done.root.digest if done else "",
                 tags=target.tags,
                 published=delivery is not None and name in delivery.published,
-                metadata=Metadata(size=done.size if done else 0, labels=_labels(images)),
+                metadata=Metadata(size=done.size if done else 0, labels=self._labels(images)),
                 duration_s=round(sum(r.duration_s for r in reports), 4),
                 needs=tuple(plan.edges.get(name, ())),
             )
             self.emit(TargetFinished(name=name, target=report))
+
+    def _labels(self, images: tuple[Image, ...]) -> dict[str, str]:
+        made = self.walk.made(images[0]) if self.walk is not None and images else None
+        image = made.image if made is not None else next(iter(images), None)
+        return dict(image.config.config.labels or {}) if image is not None else {}
 
     def _attests(self, target: str) -> bool:
         return bool(attest_of(self.planned.plan.targets[target]).provenance)
@@ -267,7 +274,7 @@ class _Run:
         if made is None:
             return None
         how = self._invoked(image.target, str(image.platform)) if self._attests(image.target) else None
-        return built(image, made.layers, made.final, plan.targets[image.target].tags, how, made.here)
+        return built(made.image, made.layers, made.final, plan.targets[image.target].tags, how, made.here)
 
     def _keep(self, images: tuple[Image, ...]) -> None:
         """As soon as they are made, so that `bake push` goes on where this process was killed while it sent them."""
@@ -315,7 +322,3 @@ def _status(reports: list[StepReport], whole: bool, cancelled: bool) -> TargetSt
         if status in statuses:
             return status
     return "built" if whole else "cancelled" if cancelled else "skipped"
-
-
-def _labels(images: tuple[Image, ...]) -> dict[str, str]:
-    return dict(images[0].config.config.labels or {}) if images else {}

@@ -49,7 +49,7 @@ def _check(session: Session, report: Report) -> None:
         return
     resolved = Resolved(spec, asked)
     report.extend(finding for target in resolved.targets.values() for finding in output_findings(target))
-    facts = Facts()
+    facts = Facts() if session.on_buildkit else Facts(frontends=None)
     while True:
         found = check_targets(list(resolved.targets.values()), resolved, facts, session.platform)
         if not isinstance(found, Needs):

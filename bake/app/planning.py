@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
 
 from bake.app.git_logins import git_logins
 from bake.app.pinning import pins_of
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.gather.answers import Answers
+from bake.oci.model import ImageConfig
 from bake.plan.compile import Siblings, compile_plan
 from bake.plan.epoch import NAME
 from bake.plan.facts import Facts, Needs
 from bake.plan.outcome import Plan
 from bake.plan.step import StepId
 from bake.spec.target import Target
+
+Configs = Callable[[Mapping[StepId, Plan], Facts], Awaitable[Mapping[StepId, ImageConfig]]]
+"""From the step of each front end, with the plan of just that, to the config of the image that it makes."""
 
 _MOST_ROUNDS = 20
 
@@ -29,14 +33,18 @@ class Planned:
 
 
 async def make_plan(
-    session: Session, targets: Mapping[str, Target], siblings: Siblings, warn: Callable[[Diagnostic], None]
-) -> Planned:
-    """Raises InputError or RemoteError."""
+    session: Session, targets: Mapping[str, Target], siblings: Siblings, warn: Callable[[Diagnostic], None],
+    configs: Configs | None = None,
+) -> Planned:  # fmt: skip
+    """`configs`: finds what front ends say of their images; None where none can be run, which is an InputError.
+
+    Raises InputError or RemoteError; what `configs` raises.
+    """
     from bake.app.fetching import RegistryImages
 
     images, login = lambda: RegistryImages(session.registry), git_logins(session, siblings)
     answers = Answers(session.store, images, warn, pins_of(session), login)
-    facts = Facts()
+    facts = Facts(frontends=None if configs is None else {})
     requested = list(targets.values())
     for _ in range(_MOST_ROUNDS):
         result = compile_plan(
@@ -46,6 +54,8 @@ async def make_plan(
         needs = result if isinstance(result, Needs) else result.needs
         if needs:
             facts = await answers.answer(needs, facts)
+        if needs.frontends and configs is not None:
+            facts = replace(facts, frontends={**(facts.frontends or {}), **await configs(needs.frontends, facts)})
         if isinstance(result, Plan):
             _check_order(result)
             return Planned(result, facts)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from bake.app.frontends import known_configs
 from bake.app.jobs import Job, jobs_of
 from bake.app.later import refuse_keys
 from bake.app.loading import load
@@ -50,7 +51,8 @@ async def foresee(options: Options, on_event: Emit) -> Foreseen:
         loaded = load(session)
         for warning in refuse_keys(loaded.targets.values()):
             on_event(found(warning))
-        planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: on_event(found(d)))
+        configs = known_configs(session, loaded.root, on_event) if session.on_buildkit else None
+        planned = await make_plan(session, loaded.targets, loaded.siblings, lambda d: on_event(found(d)), configs)
         caches = RemoteCaches(session, planned.plan.targets, on_event, lambda d: on_event(found(d)))
         store = caches.store(planned.plan)
         tasks = Tasks(planned.plan, planned.facts, _no_blob, lambda *_: None, lambda *_: None)

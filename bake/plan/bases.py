@@ -96,5 +96,5 @@ def as_base(lowered: Lowered, labels: dict[str, str]) -> Lowered:
     config = msgspec.structs.replace(lowered.config, config=run)
     return Lowered(
         lowered.step, lowered.platform, config, dict(lowered.env), {}, {}, lowered.layers, lowered.history,
-        lowered.config.config.on_build or (),
+        lowered.config.config.on_build or (), opaque=lowered.opaque,
     )  # fmt: skip

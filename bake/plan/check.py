@@ -21,6 +21,7 @@ from bake.plan.linting import ignore_patterns, outside_of, reached_stages
 from bake.plan.reads import large_contexts, missing_sources
 from bake.plan.recipe import Recipe
 from bake.plan.remote import Open
+from bake.plan.step import FrontendOp
 from bake.plan.unknown import UnknownImages
 from bake.spec.target import Target
 
@@ -54,6 +55,7 @@ def check_targets(
     if compiler.needs.texts or compiler.needs.trees:
         return compiler.needs
     found += compiler.warnings
+    found += _unread(compiler)
     found += missing_sources(compiler.graph, facts.trees)
     contexts = ((one.recipe.main, one.target.span("context")) for one in built)
     places = {context.root: span for context, span in contexts if isinstance(context, LocalContext)}
@@ -74,6 +76,15 @@ def _once_a_place(found: Iterable[Diagnostic]) -> Iterator[Diagnostic]:
     for first, *others in missing.values():
         more = f" (nor for {len(others)} other target{'s' * (len(others) > 1)})" if others else ""
         yield replace(first, message=f"{first.message}{more}")
+
+
+def _unread(compiler: Compiler) -> Iterator[Diagnostic]:
+    """Texts of which only their own front end can tell what is wrong."""
+    for id_, step in compiler.graph.steps.items():
+        if isinstance(step.op, FrontendOp):
+            message = f"this is not checked: only the front end {step.op.reference} knows what it means"
+            span = next((origin.span for origin in compiler.graph.origins.get(id_, ())), None)
+            yield Diagnostic("frontend-unknown", message, span, severity="info")
 
 
 def _certain(diagnostic: Diagnostic) -> bool:

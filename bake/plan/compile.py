@@ -10,16 +10,19 @@ from dataclasses import replace
 from typing import Protocol
 
 from bake.dockerfile.directives import CHECK_ARG
+from bake.dockerfile.frontend import ForeignFrontend
 from bake.errors import Diagnostic, InputError
 from bake.oci.platform import Platform, parse_platform
 from bake.plan.bases import as_base
 from bake.plan.facts import Facts, Needs
+from bake.plan.frontend import lower_frontend, with_config
 from bake.plan.graph import Graph
 from bake.plan.hide import hidden
 from bake.plan.lower.stage import Lowered
 from bake.plan.outcome import Image, Plan
 from bake.plan.recipe import Recipe
 from bake.plan.remote import Open
+from bake.plan.step import StepId
 from bake.plan.tests import add_tests
 from bake.spec.target import Target
 
@@ -82,16 +85,42 @@ class Compiler:
         self.targets[target.name] = target
         self._open.append(target.name)
         try:
-            recipe = Recipe(self, target, platform)
-            result = recipe.build()
+            result = self._lowered(target, platform)
         except (Open, InputError) as reason:
             self._unmade[key] = reason  # else each of its users would try again, and each of theirs twice as often
             raise
         finally:
             self._open.pop()
         self._done[key] = result
+        return result
+
+    def _lowered(self, target: Target, platform: Platform) -> Lowered:
+        try:
+            recipe = Recipe(self, target, platform)
+        except ForeignFrontend as foreign:
+            if self.facts.frontends is None:
+                raise
+            return lower_frontend(self, target, platform, foreign)
+        result = recipe.build()
         self.recipes.append(recipe)
         return result
+
+    def finished(self, lowered: Lowered) -> Lowered:
+        """With the config that a front end tells, where that is what makes the image. Raises Open."""
+        if lowered.opaque is None:
+            return lowered
+        assert self.facts.frontends is not None
+        config = self.facts.frontends.get(lowered.opaque)
+        if config is None:
+            self.needs.frontends[lowered.opaque] = self._below(lowered.opaque)
+            raise Open
+        return with_config(lowered, config)
+
+    def _below(self, step: StepId) -> Plan:
+        """A plan that makes nothing but this step's result."""
+        steps = self.graph.below(step)
+        origins = {id: tuple(self.graph.origins.get(id, ())) for id in steps}
+        return Plan(steps, origins, (), dict(self.targets), (), {})
 
     @property
     def asker(self) -> str:
@@ -131,12 +160,13 @@ def compile_plan(
         for platform in platforms_of(target, build_platform):
             try:
                 lowered = compiler.lowered(target, platform)
+                tested = compiler.finished(lowered) if target.test else lowered
             except Open:
                 waiting = True
             except InputError as error:
                 errors += [d for d in error.diagnostics if d not in errors]
             else:
-                tests = add_tests(compiler.graph, target, platform, lowered)
+                tests = add_tests(compiler.graph, target, platform, tested)
                 images[target.name, str(platform)] = replace(_image(target, platform, lowered), tests=tests)
     if errors:
         raise InputError(errors)
@@ -207,4 +237,13 @@ def _image(target: Target, platform: Platform, lowered: Lowered) -> Image:
     config = msgspec.structs.replace(
         lowered.config, os=platform.os, architecture=platform.arch, variant=platform.variant, config=run
     )
-    return Image(target.name, platform, lowered.step, config, lowered.layers, lowered.history, epoch=lowered.epoch)
+    return Image(
+        target.name,
+        platform,
+        lowered.step,
+        config,
+        lowered.layers,
+        lowered.history,
+        epoch=lowered.epoch,
+        opaque=lowered.opaque,
+    )

@@ -5,15 +5,12 @@ from __future__ import annotations
 from functools import lru_cache
 
 from bake.dockerfile.directives import SYNTAX_ARG
-from bake.dockerfile.frontend import check_frontend
+from bake.dockerfile.frontend import check_frontend, may_name_one
 from bake.dockerfile.instructions import Dockerfile
 from bake.dockerfile.parse import parse
 from bake.errors import Diagnostic, InputError, Source
 from bake.plan.contexts import LocalContext, MainContext
 from bake.spec.target import Target
-
-_HEAD = 2000
-"""Characters of a Dockerfile; directives are its first lines."""
 
 
 def read_dockerfile(target: Target, context: MainContext, syntax: str | None) -> Dockerfile:
@@ -43,7 +40,7 @@ def _missing(target: Target, context: MainContext) -> Diagnostic:
 
 
 def _checked(name: str, text: str, syntax: str | None, target: Target) -> Dockerfile:
-    if syntax or "syntax" in text[:_HEAD].lower():
+    if syntax or may_name_one(text):
         check_frontend(Source(name, text), syntax, target.span(f"args.{SYNTAX_ARG}"))
     return _parsed(name, text)
 

@@ -23,12 +23,13 @@ _HIDDEN = re.compile(r"sha256:[0-9a-f]{64}")
 
 # Which kind a part's change is reported as, most telling first; the first kind found is the reason.
 _KINDS = (
-    ("instruction", ("instruction", "script")),
+    ("instruction", ("instruction", "script", "written")),
+    ("frontend", ("frontend",)),
     ("arg", ("arg.",)),
     ("env", ("env.", "cwd", "user")),
     ("file", (FILE,)),
     ("mount", ("mount.", "content.")),
-    ("options", ("options", "platform")),
+    ("options", ("options", "platform", "option.", "config.")),
     ("file", ("source.",)),
     ("base", ("base",)),
     ("parent", ("parent",)),
@@ -57,6 +58,10 @@ def _detail(kind: str, names: Sequence[str], old: Parts, new: Parts) -> str:
         return ", ".join(_file(name, old, new) for name in files[:_SHOWN]) + _more(files) or "its source changed"
     if kind == "base":
         return _base(old.get(BASE, ""), new.get(BASE, ""))
+    if kind == "frontend":
+        return _base(old.get(kind, ""), new.get(kind, ""), "the front end")
+    if names == ["written"]:
+        return "what is written for the front end changed"
     if kind == "instruction":
         return _instruction(old.get("instruction", ""), new.get("instruction", ""))
     if kind == "mount":
@@ -67,7 +72,7 @@ def _detail(kind: str, names: Sequence[str], old: Parts, new: Parts) -> str:
     }[kind]
 
 
-def _base(old: str, new: str) -> str:
+def _base(old: str, new: str, what: str = "the base image") -> str:
     """`the base image changed: python:3.12: 5d3ee4f2c1aa → 8ffa1c77be01`, as far as it is known what they were."""
     if new.startswith(_OWN) and old in ("", new):
         return f"{new}, which it is FROM, has a new result"
@@ -75,13 +80,9 @@ def _base(old: str, new: str) -> str:
         return f"it is now FROM {_name(new) or 'another base'}" + (f", before {_name(old)}" if old else "")
     (before, was), (after, now) = (text.partition("@sha256:")[::2] for text in (old, new))
     if not was or not now or old == new:
-        return "the base image changed"
+        return f"{what} changed"
     moved = f"{was[:_DIGITS]} → {now[:_DIGITS]}"
-    return (
-        f"the base image changed: {after}: {moved}"
-        if before == after
-        else f"the base image changed: {before} → {after}"
-    )
+    return f"{what} changed: {after}: {moved}" if before == after else f"{what} changed: {before} → {after}"
 
 
 def _name(base: str) -> str:

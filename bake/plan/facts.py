@@ -6,14 +6,18 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from bake.errors import Span
 from bake.oci.model import Descriptor, ImageConfig
-from bake.plan.step import CopyAction, GitOp, HttpOp, LocalOp
+from bake.plan.step import CopyAction, GitOp, HttpOp, LocalOp, StepId
 from bake.plan.tree import Tree
+
+if TYPE_CHECKING:
+    from bake.plan.outcome import Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +68,19 @@ class GitFact:
     time: int = 0
 
 
+class UnknownConfigs(Mapping[StepId, ImageConfig]):
+    """Answers for any front end: nothing is known of its image, which is enough where nothing is built."""
+
+    def __getitem__(self, step: StepId) -> ImageConfig:
+        return ImageConfig(architecture="", os="")
+
+    def __iter__(self) -> Iterator[StepId]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
 @dataclass(frozen=True)
 class Facts:
     """All answers so far.
@@ -77,6 +94,8 @@ class Facts:
     trees: Mapping[LocalOp, Tree] = field(default_factory=dict)
     urls: Mapping[HttpOp, UrlFact] = field(default_factory=dict)
     gits: Mapping[GitOp, GitFact] = field(default_factory=dict)
+    frontends: Mapping[StepId, ImageConfig] | None = field(default_factory=UnknownConfigs)
+    """Config of the image that a front end makes, by its step; None where no front end can be run, which is refused."""
 
 
 @dataclass
@@ -84,7 +103,8 @@ class Needs:
     """Open questions, in the order met. `trees` says which of a context's files are read, so only those are hashed.
 
     `urls` and `gits` say whether what is known from before must not serve (`--pull`); `askers` which targets need a
-    repository, for their secrets may open it.
+    repository, for their secrets may open it. `frontends`: step of a front end → the plan of just
+    it and what it stands on.
     """
 
     texts: dict[str, None] = field(default_factory=dict)
@@ -93,9 +113,10 @@ class Needs:
     urls: dict[HttpOp, bool] = field(default_factory=dict)
     gits: dict[GitOp, bool] = field(default_factory=dict)
     askers: dict[GitOp, dict[str, None]] = field(default_factory=dict)
+    frontends: dict[StepId, Plan] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return any((self.texts, self.images, self.trees, self.urls, self.gits))
+        return any((self.texts, self.images, self.trees, self.urls, self.gits, self.frontends))
 
 
 @lru_cache(maxsize=4096)

@@ -8,11 +8,10 @@ from bake.dockerfile.forms import place_of, word_hint
 from bake.dockerfile.instructions import Dockerfile
 from bake.errors import Diagnostic, InputError, Span
 from bake.oci.platform import Platform
+from bake.plan.key import PROXIES
 from bake.plan.step import Ambient
 from bake.spec.target import Target
 from bake.words import WordError, expand
-
-_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 def global_scope(dockerfile: Dockerfile, build_args: Mapping[str, str], given: Mapping[str, str]) -> dict[str, str]:
@@ -60,6 +59,6 @@ def ambient(dockerfile: Dockerfile, target: Target) -> Ambient:
     declared = {name for stage in dockerfile.stages for i in stage.instructions for name, _ in getattr(i, "pairs", ())}
     env: dict[str, str] = {}
     for name, value in target.args.items():
-        if name.upper() in _PROXIES and name not in declared:
+        if name.upper() in PROXIES and name not in declared:
             env |= {name.upper(): value, name.lower(): value}
     return Ambient(tuple(env.items()), tuple(sorted(target.extra_hosts.items())))

@@ -24,6 +24,15 @@ class Graph:
         step = make_step(op, inputs, platform, ambient, uncached)
         return self.steps.setdefault(step.id, step).id
 
+    def below(self, step: StepId) -> dict[StepId, Step]:
+        """A step and all that it stands on, in topological order."""
+        wanted, todo = {step}, [step]
+        while todo:
+            new = [each for each in self.steps[todo.pop()].inputs if each not in wanted]
+            wanted.update(new)
+            todo += new
+        return {id: each for id, each in self.steps.items() if id in wanted}
+
     def stands_for(self, step: StepId, origin: Origin) -> None:
         """Notes that `origin` is this step."""
         origins = self.origins.setdefault(step, [])

@@ -20,12 +20,17 @@ from bake.plan.step import (
     CopyOp,
     ExecMount,
     ExecOp,
+    FrontendInput,
+    FrontendOp,
     MkdirOp,
     SecretMount,
     SshMount,
     Step,
     TmpfsMount,
 )
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+"""Build arguments that every step gets, and that never count."""
 
 Parts = Mapping[str, str]
 Digest = Callable[[int, CopyAction], str]
@@ -48,7 +53,8 @@ def key_of(parts: Parts) -> str:
 def parts_of(step: Step, parent: str, on_base: bool, digest: Digest, sensitive: Sequence[str] = ()) -> dict[str, str]:
     """The parts of a layer step. `parent`: content id of input 0; `on_base`: input 0 is what the stage is FROM.
 
-    `sensitive` values are replaced by a hash wherever they occur.
+    A front end stands on nothing: what it reads are parts by name. `sensitive` values are replaced by a hash wherever
+    they occur.
     """
     parts = {"base" if on_base else "parent": parent}
     match step.op:
@@ -59,6 +65,8 @@ def parts_of(step: Step, parent: str, on_base: bool, digest: Digest, sensitive: 
         case ExecOp():
             parts |= _exec(step.op, digest)
             parts["platform"] = step.platform
+        case FrontendOp():
+            parts = {**_frontend(step.op, digest), "platform": step.platform}
         case _:
             raise TypeError(f"{type(step.op).__name__} has no key")
     return {name: _hidden(value, sensitive) for name, value in parts.items()} if sensitive else parts
@@ -76,6 +84,8 @@ def reads(step: Step) -> list[tuple[str, CopyAction]]:
     if isinstance(step.op, ExecOp):
         mounts = [m for m in step.op.mounts if isinstance(m, BindMount)]
         return [(f"content.{m.target}", CopyAction(m.input, m.source or "/", "/")) for m in mounts]
+    if isinstance(step.op, FrontendOp):
+        return [(_read_by(given), CopyAction(number, "/", "/")) for number, given in enumerate(step.op.given)]
     return []
 
 
@@ -102,6 +112,25 @@ def _exec(op: ExecOp, digest: Digest) -> dict[str, str]:
     if op.files:
         parts["script"] = _text(op.files)
     return parts
+
+
+def _frontend(op: FrontendOp, digest: Digest) -> dict[str, str]:
+    parts = {"frontend": f"{op.reference}@{op.manifest}", "written": op.text}
+    for name, value in op.options:
+        kind, colon, rest = name.partition(":")
+        if kind == "build-arg" and rest.upper() not in PROXIES:
+            parts[f"arg.{rest}"] = value
+        elif not colon or kind != "build-arg":
+            parts[f"option.{name}"] = value
+    parts.pop("option.add-hosts", None)
+    parts |= {_read_by(given): digest(number, CopyAction(number, "/", "/")) for number, given in enumerate(op.given)}
+    parts |= {f"config.{given.name}": given.config for given in op.given if given.config}
+    parts["options"] = _text((op.secrets, op.ssh, op.entitlements))
+    return parts
+
+
+def _read_by(given: FrontendInput) -> str:
+    return f"source.{given.name}"
 
 
 def _mount_name(mount: ExecMount) -> str:

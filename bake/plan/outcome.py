@@ -15,7 +15,10 @@ from bake.spec.target import Target
 
 @dataclass(frozen=True, slots=True)
 class LayerRef:
-    """A layer of an image: the one that `step` makes, or the `index`-th of an ImageOp's."""
+    """A layer of an image: the one that `step` makes, or the `index`-th of an ImageOp's.
+
+    Of a FrontendOp: all layers that it makes, until they are counted (plan/opaque.py).
+    """
 
     step: StepId
     index: int = -1
@@ -47,6 +50,8 @@ class Image:
     """Steps that must succeed before the image is published; their layers belong to no image."""
     epoch: int | None = None
     """SOURCE_DATE_EPOCH in unix seconds: no time that this build adds is later."""
+    opaque: StepId | None = None
+    """The front end's step that tells the config when it is built; `config` only holds what overrides that."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ import msgspec
 
 
 class Why(msgspec.Struct, frozen=True):
-    """`kind`: file arg env base parent instruction mount options evicted never-built no-cache; `detail` names it."""
+    """`kind`: file arg env base parent instruction mount options frontend evicted never-built no-cache.
+
+    `detail` names it.
+    """
 
     kind: str
     detail: str = ""

@@ -93,7 +93,7 @@ class Recipe:
         replaced = self.contexts.get(context_name(stage.name)) if stage.name else None
         if replaced is not None:
             return self._as_state(self._named(stage.name, self.platform, stage.span))
-        base = self._base(stage)
+        base = self.compiler.finished(self._base(stage))
         builder = StageBuilder(self, base, stage.index, stage.name, self._uncached(stage))
         triggers = base.onbuild
         builder.onbuild = []

@@ -188,8 +188,39 @@ class ExecOp(_Op, tag="exec", frozen=True):
     ulimits: tuple[str, ...] = ()
 
 
+class FrontendInput(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What a front end gets beside its text. `name` "" is the main context.
+
+    `kind`: a directory of this host (`local`), what another target made (`state`), or what it fetches itself, of which
+    the input is only to be known (`remote`). `config`: of an image, as JSON.
+    """
+
+    name: str
+    kind: Literal["local", "state", "remote"]
+    config: str = ""
+
+
+class FrontendOp(_Op, tag="frontend", frozen=True):
+    """A whole image that a front end of somebody else makes of `text`, whatever it reads. Inputs as in `given`.
+
+    `reference` names the front end's image, `manifest` is its digest, for the platform `runs_on`; `options` by their
+    names in BuildKit's protocol, in order. `secrets` and `ssh` are ids. How many layers it makes shows when it is
+    built.
+    """
+
+    reference: str
+    manifest: str
+    runs_on: str
+    text: str
+    options: tuple[tuple[str, str], ...]
+    given: tuple[FrontendInput, ...] = ()
+    secrets: tuple[str, ...] = ()
+    ssh: tuple[str, ...] = ()
+    entitlements: tuple[str, ...] = ()
+
+
 SourceOp = ImageOp | LocalOp | HttpOp | GitOp | ScratchOp | WriteOp
-LayerOp = CopyOp | MkdirOp | MergeOp | ExecOp
+LayerOp = CopyOp | MkdirOp | MergeOp | ExecOp | FrontendOp
 Operation = SourceOp | LayerOp
 SOURCES = (ImageOp, LocalOp, HttpOp, GitOp, ScratchOp, WriteOp)
 
@@ -231,7 +262,9 @@ def make_step(
 ) -> Step:
     """A step with its structural id. Equal operations on equal inputs have equal ids on every machine."""
     # A bare union member encodes with its tag; the platform counts only where the result depends on it.
-    body = msgspec.json.encode((op, inputs, platform if isinstance(op, ImageOp | ExecOp) else "", uncached))
+    body = msgspec.json.encode(
+        (op, inputs, platform if isinstance(op, ImageOp | ExecOp | FrontendOp) else "", uncached)
+    )
     return Step(StepId(hashlib.sha256(body).hexdigest()[:32]), op, inputs, platform, ambient, uncached)
 
 

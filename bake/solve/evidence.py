@@ -8,7 +8,7 @@ from bake.plan.decide import reason
 from bake.plan.key import FILE, parts_of, reads
 from bake.plan.outcome import Plan
 from bake.plan.reason import Why
-from bake.plan.step import CopyAction, Step, StepId
+from bake.plan.step import CopyAction, FrontendOp, Step, StepId
 from bake.plan.tree import StateId
 from bake.ports.records import Records
 from bake.solve.contents import Contents
@@ -39,7 +39,8 @@ class Evidence:
 
     def parts(self, step: Step) -> dict[str, str]:
         """The named parts of the step's key, without its single files."""
-        return parts_of(step, self.states[step.inputs[0]], self._on_base(step), self._digest(step), self._sensitive)
+        parent = "" if isinstance(step.op, FrontendOp) else self.states[step.inputs[0]]
+        return parts_of(step, parent, self._on_base(step), self._digest(step), self._sensitive)
 
     def why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
         """Why a step whose key has these parts must run."""
@@ -69,4 +70,5 @@ class Evidence:
         return lambda number, action: self.content(self._plan.steps[step.inputs[number]], action)
 
     def _on_base(self, step: Step) -> bool:
-        return any(origin.ordinal == 1 for origin in self._plan.origins.get(step.id, ()))
+        first = any(origin.ordinal == 1 for origin in self._plan.origins.get(step.id, ()))
+        return first and not isinstance(step.op, FrontendOp)

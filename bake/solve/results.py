@@ -29,9 +29,11 @@ class Solution:
 class MadeImage:
     """A built image: the state of each layer, bottom first, and the final one.
 
-    `here`: whether they are in the store; else a builder has them, and there are none to name.
+    `image`: the planned one, completed where a front end made it. `here`: whether they are in the store; else a builder
+    has them, and there are none to name.
     """
 
+    image: Image
     layers: tuple[StateId, ...]
     final: StateId
     here: bool = True
@@ -42,7 +44,7 @@ def made_image(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> Ma
     found = [_state_of(plan, ref, states) for ref in image.layers]
     final = states.get(image.state)
     layers = tuple(state for state in found if state is not None)
-    return MadeImage(layers, final) if final is not None and len(layers) == len(found) else None
+    return MadeImage(image, layers, final) if final is not None and len(layers) == len(found) else None
 
 
 def _state_of(plan: Plan, ref: LayerRef, states: Mapping[StepId, StateId]) -> StateId | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from bake.plan.facts import Facts
 from bake.plan.outcome import Plan
-from bake.plan.step import ExecOp, GitOp, HttpOp, LocalOp, SecretMount, SshMount, Step, StepId, WriteOp
+from bake.plan.step import ExecOp, FrontendOp, GitOp, HttpOp, LocalOp, SecretMount, SshMount, Step, StepId, WriteOp
 from bake.plan.tree import StateId
 from bake.ports.task import BlobInput, FilesInput, Input, StateInput, Task, TreeInput
 from bake.solve.capacity import Amount, demand
@@ -54,16 +54,22 @@ class Tasks:
         return [self._plan.targets[name] for name in names]
 
     def _secrets(self, step: Step, targets: Sequence[Target]) -> dict[str, bytes]:
-        if not isinstance(step.op, ExecOp):
+        if isinstance(step.op, FrontendOp):
+            wanted = dict.fromkeys(step.op.secrets)
+        elif isinstance(step.op, ExecOp):
+            wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SecretMount))
+        else:
             return {}
-        wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SecretMount))
         found = ((id, next((v for t in targets if (v := self._secret(t, id)) is not None), None)) for id in wanted)
         return {id: value for id, value in found if value is not None}
 
     def _agents(self, step: Step, targets: Sequence[Target]) -> dict[str, str]:
-        if not isinstance(step.op, ExecOp):
+        if isinstance(step.op, FrontendOp):
+            wanted = dict.fromkeys(step.op.ssh)
+        elif isinstance(step.op, ExecOp):
+            wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SshMount))
+        else:
             return {}
-        wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SshMount))
         found = ((id, next((v for t in targets if (v := self._ssh(t, id)) is not None), None)) for id in wanted)
         return {id: value.decode() for id, value in found if value is not None}
 

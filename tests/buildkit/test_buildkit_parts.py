@@ -90,8 +90,10 @@ def test_a_status_stream() -> None:
         MESSAGES.StatusResponse(logs=[MESSAGES.VertexLog(vertex="b", stream=1, msg=b"one\ntw")]),
         MESSAGES.StatusResponse(logs=[MESSAGES.VertexLog(vertex="b", stream=2, msg=b"err\r\n")]),
         MESSAGES.StatusResponse(logs=[MESSAGES.VertexLog(vertex="b", stream=1, msg=b"o\n\xff")]),
-        MESSAGES.StatusResponse(vertexes=[vertex("b", started=2, completed=5)]),
-        MESSAGES.StatusResponse(vertexes=[vertex("b", started=2, completed=5), vertex("c", started=6, error="bad")]),
+        MESSAGES.StatusResponse(vertexes=[vertex("b", inputs=["a"], started=2, completed=5)]),
+        MESSAGES.StatusResponse(
+            vertexes=[vertex("b", inputs=["a"], started=2, completed=5), vertex("c", started=6, error="bad")]
+        ),
         MESSAGES.StatusResponse(vertexes=[vertex("c", started=6, completed=7, error="bad")]),
     ):
         seen += fold.take(message)
@@ -101,6 +103,17 @@ def test_a_status_stream() -> None:
         ("c", Seen("bad")),
     ]  # fmt: skip
     assert fold.failed() == [("c", "bad")]
+
+
+def test_what_stands_on_nothing_is_looked_up_before_it_is_found_in_the_cache() -> None:
+    fold = StatusFold()
+    looked_up = [vertex("a", started=1, completed=2), vertex("b", started=1, completed=2)]
+    seen = list(fold.take(MESSAGES.StatusResponse(vertexes=looked_up)))
+    seen += fold.take(MESSAGES.StatusResponse(vertexes=[vertex("a", started=3, completed=3, cached=True)]))
+    seen += fold.take(MESSAGES.StatusResponse(vertexes=[vertex("b", started=3, completed=7)]))
+    assert seen == [("a", Started()), ("b", Started()), ("a", Ended(True, 0.0))]
+    assert list(fold.rest()) == [("b", Ended(False, 4.0))]
+    assert list(fold.rest()) == []
 
 
 def test_failures() -> None:
@@ -188,7 +201,7 @@ def keep(tmp_path: Path) -> Keep:
 def test_a_saved_image(keep: Keep, tmp_path: Path) -> None:
     data = layer(("a", b"A"))
     diff_id = f"sha256:{hashlib.sha256(data).hexdigest()}"
-    (taken,) = collect(saved([diff_id], ("1/layer.tar", data)), keep)["x:1"]
+    (taken,) = collect(saved([diff_id], ("1/layer.tar", data)), keep)["x:1"].layers
     assert (taken.diff_id, taken.created) == (diff_id, 1767323045.5)
     assert taken.blob is not None and [path.name for path in (tmp_path / "blobs").iterdir()] == [taken.blob.digest]
 

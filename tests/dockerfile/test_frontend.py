@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bake.dockerfile.frontend import check_frontend, is_standard
+from bake.dockerfile.frontend import ForeignFrontend, check_frontend, is_standard
 from bake.errors import InputError, Source
 
 
@@ -44,8 +44,7 @@ def test_another_one_is_refused_at_its_place(syntax: str) -> None:
     assert found.code == "foreign-frontend"
     assert str(found.span) == "app.Dockerfile:2:1"
     assert syntax.split()[0] in found.message
-    assert "--engine" not in (found.hint or "")  # no engine runs it, for all get the same plan
-    assert "docker-image://" in (found.hint or "")
+    assert "--engine buildkit --builder" in (found.hint or "")
 
 
 def test_a_build_argument_replaces_the_line() -> None:
@@ -60,3 +59,23 @@ def test_a_build_argument_replaces_the_line() -> None:
 def test_what_only_looks_like_it_is_a_comment() -> None:
     check_frontend(Source("Dockerfile", "# hello\n# syntax=me/mine\nFROM scratch\n"), None, None)
     check_frontend(Source("Dockerfile", "FROM scratch\n# syntax=me/mine\n"), None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("// syntax=me/mine\nanything: {", "1:1"),
+        ("#!/usr/bin/env bake\n//  syntax = me/mine\n", "2:1"),
+        ('{"steps": [], "syntax": "me/mine"}', "1:1"),
+    ],
+)
+def test_other_languages_have_other_comments(text: str, place: str) -> None:
+    with pytest.raises(ForeignFrontend) as caught:
+        check_frontend(Source("spec", text), None, None)
+    assert str(caught.value.frontend.span) == f"spec:{place}"
+    assert caught.value.frontend.image == "me/mine"
+
+
+def test_json_that_is_none_is_left_to_the_parser() -> None:
+    check_frontend(Source("Dockerfile", '{"syntax": "me/mine"'), None, None)
+    check_frontend(Source("Dockerfile", '{"syntax": 1}'), None, None)

@@ -71,10 +71,8 @@ def test_the_build_argument_replaces_the_line() -> None:
     assert errors(strict, args={"BUILDKIT_DOCKERFILE_CHECK": "error=false"}) == []
 
 
-def test_another_front_end_is_refused() -> None:
-    assert errors("# syntax=me/mine\nFORM x\n") == ["1 foreign-frontend"]
+def test_the_standard_front_end_is_ours() -> None:
     assert errors("# syntax=docker/dockerfile:1.7-labs\nFROM scratch\n") == []
-    assert errors("FROM scratch\n", args={"BUILDKIT_SYNTAX": "me/mine"}) == ["0 foreign-frontend"]
 
 
 def test_the_message_is_that_of_buildkit() -> None:

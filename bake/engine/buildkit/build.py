@@ -12,20 +12,27 @@ from uuid import uuid4
 import anyio
 
 from bake.engine.buildkit.board import Board
+from bake.engine.buildkit.bundle import Bundle
 from bake.engine.buildkit.capabilities import BuilderCannot
+from bake.engine.buildkit.collect import Export
 from bake.engine.buildkit.exports import Exports
 from bake.engine.buildkit.failure import unwritten
+from bake.engine.buildkit.foreign import Foreign
+from bake.engine.buildkit.gateway import Answer, Gateway, Question
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.llb import Output
 from bake.engine.buildkit.lower import Lowering
+from bake.engine.buildkit.services.filesend import FileSend
+from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.site import Site
 from bake.engine.buildkit.solve import BuilderLost, Solve, Wish
 from bake.engine.buildkit.status import Update
 from bake.engine.buildkit.timing import Deadlines
 from bake.errors import BakeError, Diagnostic, InputError, StepError, StepFailed
+from bake.oci.model import ImageConfig
 from bake.plan.outcome import Image
-from bake.plan.step import ExecOp, SecretMount, SshMount, Step, StepId
+from bake.plan.step import ExecOp, FrontendOp, SecretMount, SshMount, Step, StepId
 from bake.plan.tree import SCRATCH, StateId
 from bake.ports.task import Task
 from bake.solve.tasks import Tasks
@@ -43,18 +50,61 @@ class Build:
         self._steps = steps
         self._tasks = tasks
         self._board = board
+        self._images = images
         self._settings = settings
         self._exports = Exports(site, image, images, settings, self._solve)
         self._states: Mapping[StepId, StateId] = defaultdict(lambda: SCRATCH)
         self._low = Lowering(
             steps, self._given, site.caps, settings.platform, self._secret_id, self._agent_id, settings.shown
         )
+        self._secrets, self._agents = site.secrets, site.agents
+        self._foreign = Foreign(steps, self._given, settings.store.layers.scratch)
+        self._bundles = {step.id: Bundle(board, step, site.address.text) for step in self._foreign.needed()}
+        self._session: Session | None = None
 
     async def run(self) -> tuple[StateId, ...] | None:
         """The states of the image's layers, None when they stay in the builder.
 
         Raises StepError with `.step` set, HostError, RemoteError.
         """
+        return await (self._with_frontends() if self._bundles else self._run())
+
+    async def _with_frontends(self) -> tuple[StateId, ...] | None:
+        """Runs the front ends first, in the session in which all that they asked for is built then."""
+        async with self._opened():
+            await self._compile()
+            states = await self._run()
+        if states is None:
+            self._images.told(self._image)
+        return states
+
+    async def configs(self) -> Mapping[StepId, ImageConfig]:
+        """What the front ends say of their images; nothing is built but what they need to say it. Raises as `run`."""
+        async with self._opened():
+            await self._compile()
+        return self._foreign.configs
+
+    def _opened(self) -> Session:
+        tasks = [self._task(bundle.step) for bundle in self._bundles.values()]
+        for task in tasks:
+            self._board.journal.hide(task.step, task.secrets.values())
+        self._secrets = self._site.secrets.over({id: value for task in tasks for id, value in task.secrets.items()})
+        self._agents = self._site.agents.over({id: path for task in tasks for id, path in task.ssh.items()})
+        self._exports.file = self._settings.store.layers.scratch() / "export"
+        send = FileSend(self._exports.file)
+        self._session = self._foreign.session(self._site, self._secrets, self._agents, send.methods())
+        return self._session
+
+    async def _compile(self) -> None:
+        assert self._session is not None
+        await self._foreign.run(self._low, self._session, self._ask)
+        for id, bundle in self._bundles.items():
+            result = self._low.state(id)
+            parts = frozenset(digest for digest, steps in self._low.parts.items() if id in steps)
+            bundle.holds(parts, result.digest if result is not None else "")
+            self._images.remember_config(id, self._foreign.configs[id])
+
+    async def _run(self) -> tuple[StateId, ...] | None:
         final = self._low.state(self._image.state)
         tests = [self._low.state(test) for test in self._image.tests]
         self._site.sync.sources |= self._low.sent
@@ -62,6 +112,7 @@ class Build:
             if test is not None:
                 await self._solve(self._wish(test))
         if final is None:
+            self._images.told(self._image, Export(()))
             return ()
         wish = self._wish(final)
         states: tuple[StateId, ...] | None = None
@@ -86,35 +137,31 @@ class Build:
             hint = f'give it with secret = [{{ id = "{mount.id}", … }}] in the target'
             raise _at(StepError(Diagnostic("missing-secret", f"secret {mount.id}: not found", hint=hint)), step)
         self._board.journal.hide(step, self._task(step).secrets.values())
-        return self._site.secrets.add(mount.id, value)
+        return self._secrets.add(mount.id, value)
 
     def _agent_id(self, step: Step, mount: SshMount) -> str:
         socket = self._task(step).ssh.get(mount.id)
         if socket is None and mount.required:
             hint = "start ssh-agent, or name its socket in the target's ssh key"
             raise _at(StepError(Diagnostic("missing-ssh", f"ssh agent {mount.id}: not found", hint=hint)), step)
-        return self._site.agents.add(mount.id, socket)
+        return self._agents.add(mount.id, socket)
 
     # Solving
 
     def _wish(self, output: Output) -> Wish:
-        asked = [step.op for step in self._steps.values() if isinstance(step.op, ExecOp)]
-        entitlements = (
-            *(["network.host"] if any(op.network == "host" for op in asked) else []),
-            *(["security.insecure"] if any(op.security == "insecure" for op in asked) else []),
-        )
+        entitlements = sorted({each for step in self._steps.values() for each in _entitlements(step)})
         caches = self._settings.caches(self._image.target)
         if caches.exports and not self._site.writes_caches:
             caches = replace(caches, exports=())
         return Wish(
             self._low.graph.definition(output),
-            self._site.session,
-            entitlements=entitlements,
+            self._session or self._site.session,
+            entitlements=tuple(entitlements),
             internal=True,
             caches=caches,
         )
 
-    async def _solve(self, wish: Wish) -> Mapping[str, str]:
+    async def _solve(self, wish: Wish) -> None:
         """Solves, as often as the failing step's targets allow (`retries`)."""
         tries = 0
         while True:
@@ -122,12 +169,14 @@ class Build:
             ref = uuid4().hex
             solve = Solve(builder, ref, wish, self._teller(ref), self._step_of)
             try:
-                answer = await self._timed(solve)
+                await self._timed(solve)
+                for bundle in self._bundles.values():
+                    bundle.end()
                 if solve.unwritten:
                     self._settings.tell(
                         replace(unwritten(self._site.address.text, solve.unwritten), severity="warning")
                     )
-                return answer
+                return
             except BakeError as error:
                 step = solve.failed
                 if self._site.sync.problems:
@@ -154,18 +203,20 @@ class Build:
         asked = (step for step, op in runs if missing in (f"network.{op.network}", f"security.{op.security}"))
         return next(asked, None)
 
-    async def _timed(self, solve: Solve) -> Mapping[str, str]:
+    async def _timed(self, solve: Solve) -> None:
         """Solves; a RUN that takes longer than its targets allow ends it."""
         with anyio.CancelScope() as scope:
             self._deadlines = Deadlines(scope, self._tasks.timeout)
             try:
-                return await solve.run()
+                await solve.run()
+                return
             finally:
                 self._deadlines.close()
         step = self._deadlines.expired
-        assert step is not None and isinstance(step.op, ExecOp)
+        assert step is not None
         solve.failed = step
-        message = f"process {quote(' '.join(step.op.args))} did not finish within {self._tasks.timeout(step):g} s"
+        what = f"process {quote(' '.join(step.op.args))}" if isinstance(step.op, ExecOp) else "its front end"
+        message = f"{what} did not finish within {self._tasks.timeout(step):g} s"
         raise StepFailed(Diagnostic("step-timeout", message), None)
 
     def _teller(self, ref: str) -> Callable[[str, Update], None]:
@@ -174,14 +225,41 @@ class Build:
             for id in steps:
                 self._deadlines.take(self._steps[id], update)
             self._board.take(ref, steps, update, self._site.address.text)
+            for id in self._low.parts.get(digest, ()):
+                first = self._bundles[id].take(ref, digest, update)
+                if first and id == self._image.state:
+                    self._deadlines.take(self._steps[id], update)
 
         return tell
 
+    async def _ask(self, step: Step, question: Question) -> Answer:
+        """Runs a front end."""
+        builder = await self._site.open()
+        try:
+            return await Gateway(builder, uuid4().hex, question, self._bundles[step.id].overhear, step).ask()
+        except BuilderLost:
+            raise
+        except BakeError as error:
+            if self._site.sync.problems:
+                raise _changed(self._site.sync.problems[0]) from None
+            raise _at(error, step) from None
+
     def _step_of(self, digest: str) -> Step | None:
         """The step that a vertex is, or that it works for."""
-        for id in self._low.digests.get(digest, ()):
+        for id in (*self._low.digests.get(digest, ()), *self._low.parts.get(digest, ())):
             return self._steps[id]
         return None
+
+
+def _entitlements(step: Step) -> tuple[str, ...]:
+    """What a step asks for."""
+    match step.op:
+        case ExecOp() as op:
+            host = ("network.host",) if op.network == "host" else ()
+            return (*host, *(("security.insecure",) if op.security == "insecure" else ()))
+        case FrontendOp() as op:
+            return op.entitlements
+    return ()
 
 
 def _changed(problem: str) -> InputError:

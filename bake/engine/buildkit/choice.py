@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bake.oci.platform import parse_platform
-from bake.plan.step import ExecOp, Step, StepId
+from bake.plan.step import ExecOp, FrontendOp, Step, StepId
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +98,10 @@ def _room(works: int, candidates: Sequence[Candidate]) -> dict[str, int]:
 
 
 def platforms_run(ids: Iterable[StepId], steps: Mapping[StepId, Step], own: str) -> tuple[str, ...]:
-    """The platforms that the RUNs among `ids` are for, `own` where they say none."""
-    runs = (steps[id] for id in ids if isinstance(steps[id].op, ExecOp))
-    return tuple(sorted({step.platform or own for step in runs}))
+    """The platforms that the RUNs among `ids` are for, `own` where they say none, and those that front ends run on."""
+    wanted = [steps[id] for id in ids]
+    runs = {step.platform or own for step in wanted if isinstance(step.op, ExecOp)}
+    return tuple(sorted(runs | {step.op.runs_on for step in wanted if isinstance(step.op, FrontendOp)}))
 
 
 def prefixes(finals: Mapping[str, StepId], steps: Mapping[StepId, Step]) -> dict[str, str]:

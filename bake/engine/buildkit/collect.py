@@ -16,10 +16,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import IO, Any
 
+import msgspec
+
 from bake.errors import Diagnostic, HostError
 from bake.image.form import level_note
 from bake.oci.digest import Digest
-from bake.oci.model import Descriptor
+from bake.oci.model import Descriptor, History
 
 _PIECE = 1 << 20
 _MOST_DOCUMENT = 16 << 20
@@ -45,8 +47,16 @@ class Keep:
     level: int = 1
 
 
-def collect(archive: IO[bytes], keep: Keep) -> Mapping[str, tuple[Taken, ...]]:
-    """Image name → its layers, bottom first; from an archive of `docker save` or an OCI layout. Raises HostError.
+@dataclass(frozen=True, slots=True)
+class Export:
+    """An image as exported: its layers, bottom first, and the history of its config."""
+
+    layers: tuple[Taken, ...]
+    history: tuple[History, ...] = ()
+
+
+def collect(archive: IO[bytes], keep: Keep) -> Mapping[str, Export]:
+    """Image name → what it is made of; from an archive of `docker save` or an OCI layout. Raises HostError.
 
     Blocks; reads the stream once, from front to end.
     """
@@ -130,8 +140,8 @@ def _packed(plain: Path, keep: Keep) -> Descriptor:
     return Descriptor(LAYER_TYPES[keep.compression], Digest(digest), size, annotations=note)
 
 
-def _docker(found: _Found) -> Mapping[str, tuple[Taken, ...]]:
-    images: dict[str, tuple[Taken, ...]] = {}
+def _docker(found: _Found) -> Mapping[str, Export]:
+    images: dict[str, Export] = {}
     for row in json.loads(found.documents["manifest.json"]):
         config = json.loads(found.documents[row["Config"]])
         layers = [found.layers[_real(found, name)] for name in row["Layers"]]
@@ -140,7 +150,7 @@ def _docker(found: _Found) -> Mapping[str, tuple[Taken, ...]]:
     return images
 
 
-def _oci(found: _Found) -> Mapping[str, tuple[Taken, ...]]:
+def _oci(found: _Found) -> Mapping[str, Export]:
     index = json.loads(found.documents["index.json"])
     manifest = _document(found, index["manifests"][0]["digest"])
     while "manifests" in manifest:
@@ -168,13 +178,14 @@ def _real(found: _Found, name: str) -> str:
     raise ValueError(f"links of {name} go in a circle")
 
 
-def _taken(config: Any, layers: Sequence[tuple[str, Descriptor | None]]) -> tuple[Taken, ...]:
+def _taken(config: Any, layers: Sequence[tuple[str, Descriptor | None]]) -> Export:
     diff_ids = config["rootfs"].get("diff_ids") or []
     if diff_ids != [diff_id for diff_id, _ in layers]:
         raise ValueError("layers are not those of the config")
     times = [_time(row.get("created")) for row in config.get("history") or [] if not row.get("empty_layer")]
     times += [0.0] * (len(layers) - len(times))
-    return tuple(Taken(diff_id, blob, at) for (diff_id, blob), at in zip(layers, times, strict=False))
+    taken = tuple(Taken(diff_id, blob, at) for (diff_id, blob), at in zip(layers, times, strict=False))
+    return Export(taken, msgspec.convert(config.get("history") or [], tuple[History, ...]))
 
 
 def _time(text: str | None) -> float:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 from anyio import to_thread
 
-from bake.engine.buildkit.collect import Keep, Taken, collect
+from bake.engine.buildkit.collect import Export, Keep, collect
 from bake.engine.buildkit.docker import NoSuchImage
 from bake.engine.buildkit.images import Images
 from bake.engine.buildkit.offer import INLINE, offer
@@ -22,12 +22,15 @@ from bake.errors import Diagnostic, HostError
 from bake.plan.outcome import Image
 from bake.plan.tree import StateId
 
-Solving = Callable[[Wish], Awaitable[Mapping[str, str]]]
-"""Has the builder do what a wish says; its answer."""
+Solving = Callable[[Wish], Awaitable[None]]
+"""Has the builder do what a wish says."""
 
 
 class Exports:
-    """Of one image; `solving` has the builder do what a wish says, with the answer to it."""
+    """Of one image; `solving` has the builder do what a wish says.
+
+    `file`: where the session of a wish puts what is exported, if that takes exports.
+    """
 
     def __init__(self, site: Site, image: Image, images: Images, settings: BuildSettings, solving: Solving) -> None:
         self._site = site
@@ -35,6 +38,7 @@ class Exports:
         self._images = images
         self._settings = settings
         self._solve = solving
+        self.file: Path | None = None
 
     async def take(self, wish: Wish) -> tuple[StateId, ...]:
         """Solves `wish`, and takes the layers of its result into the store; their states.
@@ -51,6 +55,22 @@ class Exports:
         known = frozenset(self._images.base_diff_ids(self._image))
         return Keep(known, store.layers.scratch, store.blobs.adopt, compression, level)
 
+    def _config(self, mark: str = "") -> str:
+        """What the exporter needs; the image's own config is made from the plan, as for every engine.
+
+        `mark` makes it another image than all others in engines that heed it (`passing`). The history that a front end
+        writes is the exporter's to complete.
+        """
+        return msgspec.json.encode(
+            {
+                "architecture": self._image.platform.arch,
+                "os": self._image.platform.os,
+                "rootfs": {"type": "layers", "diff_ids": []},
+                "config": {"Labels": {"bake.passing": mark}} if mark else {},
+                "history": self._images.written(self._image),
+            }
+        ).decode()
+
     async def offer(self, wish: Wish) -> None:
         """Writes the caches that the builder has not written while it built."""
         if self._site.writes_caches:
@@ -58,7 +78,7 @@ class Exports:
         for row in self._settings.caches(self._image.target).exports:
 
             async def export(name: str) -> None:
-                attrs = {"name": name, "containerimage.config": _config(self._image, name)}
+                attrs = {"name": name, "containerimage.config": self._config(name)}
                 caches = replace(wish.caches, exports=(INLINE,))
                 await self._solve(replace(wish, exporter="moby", attrs=attrs, caches=caches))
 
@@ -78,7 +98,7 @@ class Exports:
                 return self._images.take_in(self._image, _only(collect(archive, self._keep())))
 
         async with self._site.passing.name(api, self._settings.tell) as name:
-            attrs = {"name": name, "containerimage.config": _config(self._image, name)}
+            attrs = {"name": name, "containerimage.config": self._config(name)}
             await self._solve(replace(wish, exporter="moby", attrs=attrs))
             try:
                 return await to_thread.run_sync(fetch, name, abandon_on_cancel=True)
@@ -87,12 +107,15 @@ class Exports:
 
     async def _from_stream(self, wish: Wish) -> tuple[StateId, ...]:
         """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""
-        file: Path = self._settings.store.layers.scratch() / "export"
-        send = FileSend(file)
-        builder = await self._site.open()
-        async with Session(builder, {**self._site.methods(), **send.methods()}, self._site.shared_key) as session:
-            attrs = {"containerimage.config": _config(self._image)}
-            await self._solve(replace(wish, exporter="oci", attrs=attrs, session=session))
+        file: Path = self.file or self._settings.store.layers.scratch() / "export"
+        wish = replace(wish, exporter="oci", attrs={"containerimage.config": self._config()})
+        if self.file is not None:
+            await self._solve(wish)
+        else:
+            send = FileSend(file)
+            builder = await self._site.open()
+            async with Session(builder, {**self._site.methods(), **send.methods()}, self._site.shared_key) as session:
+                await self._solve(replace(wish, session=session))
 
         def read() -> tuple[StateId, ...]:
             with file.open("rb") as archive:
@@ -103,22 +126,7 @@ class Exports:
         return states
 
 
-def _only(found: Mapping[str, Sequence[Taken]]) -> Sequence[Taken]:
-    for taken in found.values():
-        return taken
+def _only(found: Mapping[str, Export]) -> Export:
+    for export in found.values():
+        return export
     raise HostError(Diagnostic("bad-export", "the builder exported no image"))
-
-
-def _config(image: Image, mark: str = "") -> str:
-    """What the exporter needs; the image's own config is made from the plan, as for every engine.
-
-    `mark` makes it another image than all others in engines that heed it (`passing`).
-    """
-    return msgspec.json.encode(
-        {
-            "architecture": image.platform.arch,
-            "os": image.platform.os,
-            "rootfs": {"type": "layers", "diff_ids": []},
-            "config": {"Labels": {"bake.passing": mark}} if mark else {},
-        }
-    ).decode()

@@ -8,7 +8,8 @@ from shlex import quote
 
 from bake.engine.buildkit.capabilities import refusal
 from bake.errors import BakeError, Diagnostic, HostError, RemoteError, StepError, StepFailed
-from bake.plan.step import CopyOp, ExecOp, Step
+from bake.oci.reference import parse_reference
+from bake.plan.step import CopyOp, ExecOp, FrontendOp, Step
 
 _EXIT = re.compile(r"exit code:? (\d+)")
 _MISSING = re.compile(r'("/[^"]*"):? not found')
@@ -20,6 +21,13 @@ _FILES = (
 )
 _MERGED = re.compile(r"/\S*?/(?:merged|diff|buildkit-mount\d+|cnt)(?=/)")
 """A builder's own place for a root file system, within which paths mean something."""
+_WRAPPED = re.compile(r"^(?:(?:rpc error: code = \w+ desc = )|(?:failed to solve(?: with frontend [\w.]+)?: ))+")
+"""What builders put before a front end's own text."""
+_NO_CAP = re.compile(r"unsupported frontend capability (\S+)")
+_CAPS = {
+    "moby.buildkit.frontend.inputs": "contexts that are targets",
+    "moby.buildkit.frontend.contexts": "named contexts",
+}
 _PULL = ("failed to resolve source metadata", "pull access denied", "failed to authorize", "manifest unknown")
 
 
@@ -32,6 +40,8 @@ def failure(text: str, step: Step | None, exit_code: int | None, address: str) -
         return _builders(text, address)
     if isinstance(step.op, ExecOp):
         return _run(text, step.op, exit_code)
+    if isinstance(step.op, FrontendOp):
+        return frontend_failed(text, step.op, exit_code)
     if owner := _unknown_owner(text, step):
         hint = "use numbers, or make the user first"
         message = f"--chown={owner}: {_short(_MERGED.sub('', text))}"
@@ -43,6 +53,21 @@ def failure(text: str, step: Step | None, exit_code: int | None, address: str) -
         return StepError(Diagnostic("missing-source", message, hint=hint))
     code = next((code for pattern, code in _FILES if re.search(pattern, text)), "step-failed")
     return StepError(Diagnostic(code, _short(_MERGED.sub("", text))))
+
+
+def frontend_failed(text: str, op: FrontendOp, exit_code: int | None = None) -> BakeError:
+    """The error of a front end, or of a step that it asked for: in its own words."""
+    text = _WRAPPED.sub("", text)
+    found = _NO_CAP.search(text)
+    if found:
+        message = f"the front end {op.reference} is too old for {_CAPS.get(found[1], found[1])}"
+        return StepError(Diagnostic("frontend-failed", message, hint="use a newer image of it, or do without"))
+    pulls = any(part in text for part in _PULL) or f"docker-image://{parse_reference(op.reference).repository}" in text
+    if pulls and exit_code is None:
+        message = f"front end {op.reference}: the builder cannot pull: {_short(text)}"
+        return RemoteError(Diagnostic("pull-failed", message, hint=_PULL_HINT))
+    error = Diagnostic("frontend-failed", f"front end {op.reference}: {_short(text)}")
+    return StepFailed(error, exit_code) if exit_code is not None else StepError(error)
 
 
 def _unknown_owner(text: str, step: Step) -> str:

@@ -35,6 +35,8 @@ class Vertex:
     name: str = ""
     caps: tuple[str, ...] = ()
     ignore_cache: bool = False
+    metadata: Any = None
+    """As a front end has written it; `name` and the rest do not count then."""
 
 
 @dataclass
@@ -55,6 +57,26 @@ class Graph:
         ignore = ignore_cache or (old is not None and old.ignore_cache)
         self.vertexes[digest] = Vertex(data, tuple(i.digest for i in given), name, tuple(caps), ignore)
         return digest
+
+    def embed(self, definition: Any, *, ignore_cache: bool = False) -> tuple[Output | None, list[str]]:
+        """Adds what a front end made: its result, None when that is empty, and the digests that were not there.
+
+        Sources (files, base images) are not among them.
+        """
+        *operations, end = list(definition.defs) or [b""]
+        new: list[str] = []
+        for data in operations:
+            op, digest = MESSAGES.Op.FromString(data), digest_of(data)
+            if digest in self.vertexes:
+                continue
+            metadata = MESSAGES.OpMetadata()
+            metadata.CopyFrom(definition.metadata[digest])
+            is_source = op.HasField("source")
+            metadata.ignore_cache |= ignore_cache and not is_source
+            self.vertexes[digest] = Vertex(data, tuple(i.digest for i in op.inputs), metadata=metadata)
+            new += [] if is_source else [digest]
+        inputs = MESSAGES.Op.FromString(end).inputs
+        return (Output(inputs[0].digest, inputs[0].index) if inputs else None), new
 
     def definition(self, result: Output) -> Any:
         """The message for all that `result` needs; its last entry names the result."""
@@ -102,6 +124,8 @@ def digest_of(data: bytes) -> str:
 
 def _metadata(vertex: Vertex) -> Any:
     description: Mapping[str, str] = {"llb.customname": vertex.name} if vertex.name else {}
+    if vertex.metadata is not None:
+        return vertex.metadata
     return MESSAGES.OpMetadata(
         ignore_cache=vertex.ignore_cache, description=description, caps=dict.fromkeys(vertex.caps, True)
     )

@@ -49,6 +49,8 @@ class Lowering:
     sent: dict[str, Sent] = field(default_factory=dict)
     digests: dict[str, list[StepId]] = field(default_factory=dict)
     """Digest → the layer steps that it stands for."""
+    parts: dict[str, list[StepId]] = field(default_factory=dict)
+    """Digest → the front ends' steps of which it is a part."""
     needing: dict[str, StepId] = field(default_factory=dict)
     """Capability → the first step that needs it: builders refuse a whole definition and name no step."""
     _made: dict[StepId, State] = field(default_factory=dict)
@@ -68,6 +70,12 @@ class Lowering:
                 self._made[at] = LOWER[type(step.op)](self, step)
                 self._note(step, self._made[at])
         return self._made[id]
+
+    def embed(self, step: Step, definition: Any) -> None:
+        """Takes what a front end made as the step's output."""
+        self._made[step.id], new = self.graph.embed(definition, ignore_cache=step.uncached)
+        for digest in new:
+            self.parts.setdefault(digest, []).append(step.id)
 
     def _note(self, step: Step, made: State) -> None:
         if made is not None and not step.is_source:

@@ -93,6 +93,12 @@ class Site:
         return not self.address.docker or _SNAPSHOTTER in self.known.labels
 
     @property
+    def builder(self) -> Builder:
+        """The connection that is open."""
+        assert self._builder is not None
+        return self._builder
+
+    @property
     def session(self) -> Session:
         """The session that is open."""
         assert self._session is not None

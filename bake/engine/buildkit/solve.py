@@ -45,7 +45,7 @@ class Caches:
 class Wish:
     """What is to be solved. `exporter` "" leaves the result in the builder's cache."""
 
-    definition: Any
+    definition: Any | None
     session: Session
     exporter: str = ""
     attrs: Mapping[str, str] = field(default_factory=dict)
@@ -74,15 +74,15 @@ class Solve:
         self.unwritten = ""
         """Why the builder did not write a cache elsewhere."""
 
-    async def run(self) -> Mapping[str, str]:
-        """The exporter's answer. Raises StepError and its kin, BuilderLost; cancelling stops the builder's work."""
+    async def run(self) -> Any:
+        """The builder's answer. Raises StepError and its kin, BuilderLost; cancelling stops the builder's work."""
         status = asyncio.create_task(self._watch())
         solving = asyncio.create_task(self._solve())
         try:
             answer = await self._finished(solving)
             await self._drain(status)
             self.unwritten = self._fold.unwritten()
-            return dict(answer.exporter)
+            return answer
         except (GRPCError, StreamTerminatedError, OSError, TimeoutError) as error:
             await self._drain(status)
             raise self._error(error) from None
@@ -148,7 +148,12 @@ class Solve:
         text = failed[0][1] if failed else str(error.message)
         if not failed and self._fold.unwritten():
             return RemoteError(unwritten(address, self._fold.unwritten()))
-        return failure(text, self.failed, exit_code_of(text, details), address)
+        return self._failure(text, str(error.message), exit_code_of(text, details))
+
+    def _failure(self, text: str, said: str, code: int | None) -> BakeError:
+        """The error for the `text` of what failed; `said` is the solve's own."""
+        del said
+        return failure(text, self.failed, code, self._builder.address.text)
 
 
 def _caches(caches: Caches) -> Any:

@@ -54,6 +54,8 @@ class _Vertex:
     error: str = ""
     lines: dict[str, bytes] = field(default_factory=dict)
     progress: str = ""
+    last: Any = None
+    """Of a vertex without inputs, what was told of its end so far."""
 
 
 @dataclass
@@ -94,8 +96,10 @@ class StatusFold:
         return next((v.error for v in self.vertexes.values() if v.error and v.name.startswith(_WRITING)), "")
 
     def rest(self) -> Iterator[tuple[str, Update]]:
-        """Last lines that were not ended."""
+        """Last lines that were not ended, and the ends that only now are certain."""
         for digest, vertex in self.vertexes.items():
+            if vertex.last is not None and not vertex.ended:
+                yield from self._ended(vertex.last, vertex)
             for stream, left in vertex.lines.items():
                 if left:
                     yield digest, Said(stream, _text(left))
@@ -125,6 +129,12 @@ class StatusFold:
             vertex.error = row.error
         if not row.HasField("completed") or vertex.ended:
             return
+        if not row.inputs and not row.cached and not row.error:
+            vertex.last = row  # it may have been looked up only: that it is cached is told after that
+            return
+        yield from self._ended(row, vertex)
+
+    def _ended(self, row: Any, vertex: _Vertex) -> Iterator[tuple[str, Update]]:
         vertex.ended = True
         for stream, left in vertex.lines.items():
             if left:

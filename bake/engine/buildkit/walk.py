@@ -201,7 +201,7 @@ class Walk:
 
     def _finish(self, image: Image, states: tuple[StateId, ...] | None) -> None:
         top = states[-1] if states else SCRATCH
-        self._made[_id(image)] = MadeImage(states or (), top, states is not None)
+        self._made[_id(image)] = MadeImage(self._images.completed(image), states or (), top, states is not None)
         self._left[image.target] -= 1
         if not self._left[image.target]:
             self._done[image.target].set()

@@ -37,6 +37,8 @@ class Lowered:
     onbuild: tuple[str, ...] = ()
     epoch: int | None = None
     """SOURCE_DATE_EPOCH, of a target's final stage."""
+    opaque: StepId | None = None
+    """The front end's step whose image this is, with a config that is not known yet but for what overrides it."""
 
 
 class World(Protocol):

@@ -11,6 +11,7 @@ from typing import IO, Any
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
+from bake.engine.buildkit.asked import asked_of, narrowed
 from bake.engine.buildkit.sent import Sent, SentFile
 from bake.engine.buildkit.session import Method, Methods
 from bake.engine.buildkit.wire.messages import MESSAGES
@@ -27,10 +28,14 @@ class Changed(Exception):
 
 
 class FileSync:
-    """`sources`: name → what is sent under it. `sent_files` and `sent_bytes` count contents that left."""
+    """`sources`: name → what is sent under it; of `directories` just what is asked for.
+
+    `sent_files` and `sent_bytes` count contents that left.
+    """
 
     def __init__(self) -> None:
         self.sources: dict[str, Sent] = {}
+        self.directories: dict[str, Sent] = {}
         self.problems: list[str] = []
         self.sent_files = 0
         self.sent_bytes = 0
@@ -42,6 +47,8 @@ class FileSync:
     async def _answer(self, stream: Any) -> None:
         name = str((stream.metadata or {}).get("dir-name", ""))
         sent = self.sources.get(name)
+        if sent is None and name in self.directories:
+            sent = narrowed(self.directories[name], asked_of(stream.metadata))
         if sent is None:
             raise GRPCError(Status.NOT_FOUND, f"no directory {name}")
         await _Transfer(self, stream, sent).run()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from grpclib.const import Status
@@ -14,8 +16,12 @@ from bake.engine.buildkit.wire.messages import MESSAGES
 class Secrets:
     """Two targets may give one id different values; the second then goes by another id."""
 
-    def __init__(self) -> None:
-        self._values: dict[str, bytes] = {}
+    def __init__(self, values: MutableMapping[str, bytes] | None = None) -> None:
+        self._values = {} if values is None else values
+
+    def over(self, values: Mapping[str, bytes]) -> Secrets:
+        """The same with these before them, by the very ids that they have."""
+        return Secrets(ChainMap(dict(values), self._values))
 
     def add(self, id: str, value: bytes | None) -> str:
         """The id by which a step gets `value`; None is a secret that is not there."""

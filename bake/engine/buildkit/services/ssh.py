@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections import ChainMap
+from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from grpclib.const import Status
@@ -17,8 +19,12 @@ _PIECE = 32 << 10
 class Agents:
     """`sockets`: id → path of the agent's socket."""
 
-    def __init__(self) -> None:
-        self.sockets: dict[str, str] = {}
+    def __init__(self, sockets: MutableMapping[str, str] | None = None) -> None:
+        self.sockets = {} if sockets is None else sockets
+
+    def over(self, sockets: Mapping[str, str]) -> Agents:
+        """The same with these before them, by the very ids that they have."""
+        return Agents(ChainMap(dict(sockets), self.sockets))
 
     def add(self, id: str, socket: str | None) -> str:
         """The id by which a step reaches `socket`; None is an agent that is not there."""

@@ -216,6 +216,26 @@ Pong
 Cap
  1 id string
  2 enabled bool
+BridgeRequest
+ 1 definition Definition
+ 2 frontend string
+ 3 options string>string
+ 5 allow_result_return bool
+ 6 allow_result_array_ref bool
+ 13 inputs string>Definition
+ 14 evaluate bool
+BridgeResponse
+ 1 ref string
+ 3 result BridgeResult
+BridgeResult
+ 3 ref BridgeRef result
+ 4 refs BridgeRefs result
+ 10 metadata string>bytes
+BridgeRefs
+ 1 refs string>BridgeRef
+BridgeRef
+ 1 id string
+ 2 definition Definition
 ReturnRequest
  1 result Empty
  2 error Status
