@@ -106,10 +106,12 @@ def expose_invalid_format(view: View) -> Iterator[Finding]:
 def _ports(view: View) -> Iterator[tuple[Written, str, Span]]:
     """The ports with the values of variables; those with a variable that is not known are left alone."""
     for at, scope in walk(view):
+        seen: dict[str, int] = {}
         for written in at.item.ports if isinstance(at.item, Expose) else ():
+            seen[written] = seen.get(written, -1) + 1
             try:
                 found = expand_words(written, scope.values, escape=view.dockerfile.escape)
             except WordError:
                 continue  # building tells it
             for port in found.words if not found.unset else ():
-                yield at, port, at.find(written)
+                yield at, port, at.find(written, seen[written])

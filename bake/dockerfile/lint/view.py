@@ -75,10 +75,19 @@ class Written:
         """The words behind the keyword, each with its offset in the logical line."""
         return [(m[0], m.start()) for m in _WORD.finditer(self.logical.text, self._behind)]
 
-    def find(self, text: str) -> Span:
-        """Where `text` stands in the instruction; the whole instruction when it was written in another way."""
-        at = self.logical.text.find(text, self._behind) if text and not self.triggered else -1
-        return self.span if at < 0 else self.logical.span(at, at + len(text))
+    def find(self, text: str, nth: int = 0) -> Span:
+        """Where `text` stands in the instruction, as a word of its own if it does somewhere; the whole instruction when
+        it was written in another way. `nth`: of several such places.
+        """
+        if not text or self.triggered:
+            return self.span
+        pattern = re.escape(text)
+        for form in (rf"(?<![\w./-]){pattern}(?![\w./-])", pattern):
+            found = list(re.compile(form).finditer(self.logical.text, self._behind))
+            if found:
+                place = found[min(nth, len(found) - 1)]
+                return self.logical.span(place.start(), place.end())
+        return self.span
 
     def variable(self, name: str) -> Span:
         """The first use of that variable, from its `$` on."""

@@ -351,6 +351,20 @@ def test_what_is_known_of_a_base_image() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "columns"),
+    [
+        ("ENV MY_TOKEN=1 TOKEN=2", [(5, 13), (16, 21)]),
+        ("EXPOSE 180/TCP 80/TCP 80/TCP", [(8, 15), (16, 22), (23, 29)]),
+        ("EXPOSE 8080/tcp 80/TCP", [(17, 23)]),
+        ('EXPOSE "80/TCP"', [(8, 16)]),
+    ],
+)
+def test_a_word_is_marked_and_not_what_looks_like_it(text: str, columns: list[tuple[int, int]]) -> None:
+    spans = [d.span for d in found(f"FROM scratch\n{text}")]
+    assert [(span.column, span.end_column) for span in spans if span] == columns
+
+
 def test_stages_that_nobody_builds() -> None:
     text = "FROM scratch AS a\nFROM scratch\nFROM scratch"
     messages = [d.message for d in found(text, Outside(reached=frozenset({2})))]
