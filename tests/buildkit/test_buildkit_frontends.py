@@ -168,7 +168,8 @@ def test_what_goes_wrong_is_told_in_its_own_words(toy: Project) -> None:
     (error,) = result.errors
     assert "exit code: 3" in str(error) and "exit 3" in str(error)
     assert [step.exit_code for step in result.report.steps] == [3]
-    assert "oops" in [event.text for event in toy.events if isinstance(event, StepLog)]
+    said = [event.text for event in toy.events if isinstance(event, StepLog)]
+    assert "oops" in said and str(error) in said
 
     write(toy, "FROM scratch\nTAKE data a.txt /t\n", SPEC + 'contexts = { data = "nowhere" }\n')
     with pytest.raises(InputError, match="nowhere is not a directory"):

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
-from bake.engine.buildkit.llb import Graph, Output
+from bake.engine.buildkit.llb import Graph, Output, digest_of
 from bake.engine.buildkit.lower import LOWER, Lowering
 from bake.engine.buildkit.sent import send_copies, send_subtree
 from bake.engine.buildkit.wire.messages import MESSAGES
@@ -237,3 +237,28 @@ def test_a_base_without_layers_is_the_empty_state() -> None:
     assert steps.low.state(empty.id) is None
     assert steps.lower(steps.add(MkdirOp("/w"), empty)).file.actions[0].input == -1
     assert isinstance(steps.low.state(steps.add(IMAGE).id), Output)
+
+
+def test_what_a_front_end_made_is_called_as_builders_call_it() -> None:
+    """Python writes the fields of an operation in the order of their numbers, Go what it does last."""
+    platform = MESSAGES.Platform(os="linux", arch="amd64")
+    source = MESSAGES.SourceOp(identifier="local://x", attrs={"a": "b"})
+    low = MESSAGES.Op(source=source, platform=platform).SerializeToString(deterministic=True)
+    on = [MESSAGES.Input(digest=digest_of(low))]
+    high = MESSAGES.Op(inputs=on, file=MESSAGES.FileOp(), platform=platform).SerializeToString(deterministic=True)
+    end = MESSAGES.Op(inputs=[MESSAGES.Input(digest=digest_of(high))]).SerializeToString()
+    given = MESSAGES.Definition(defs=[high, low, end], metadata={digest_of(high): {"description": {"k": "v"}}})
+    graph = Graph()
+    made, new = graph.embed(given)
+    tail = MESSAGES.Op(platform=platform).SerializeToString() + MESSAGES.Op(source=source).SerializeToString(
+        deterministic=True
+    )
+    base, top = graph.vertexes.values()
+    assert base.data == tail and digest_of(base.data) in graph.vertexes
+    head = MESSAGES.Op(inputs=[MESSAGES.Input(digest=digest_of(tail))]).SerializeToString()
+    head += MESSAGES.Op(platform=platform).SerializeToString()
+    assert top.data == head + MESSAGES.Op(file=MESSAGES.FileOp()).SerializeToString()
+    assert made == Output(digest_of(top.data)) and new == [made.digest]
+    assert top.metadata.description == {"k": "v"} and top.inputs == (digest_of(tail),)
+    assert graph.embed(graph.definition(made)) == (made, [])  # what Go has written stays as it is
+    assert Graph().embed(MESSAGES.Definition()) == (None, [])

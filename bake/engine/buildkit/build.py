@@ -189,6 +189,8 @@ class Build:
                 if step is None:
                     raise
                 if tries >= self._tasks.retries(step):
+                    if step.id in self._bundles:  # the step is many; which of them failed, its last lines tell
+                        self._board.journal.say(step)("stderr", str(error))
                     raise _at(error, step) from None
                 tries += 1
                 self._board.journal.say(step)("progress", f"{error}; trying again")
@@ -245,10 +247,10 @@ class Build:
             raise _at(error, step) from None
 
     def _step_of(self, digest: str) -> Step | None:
-        """The step that a vertex is, or that it works for."""
+        """The step that a vertex is, or that it works for; of a front end's image all do."""
         for id in (*self._low.digests.get(digest, ()), *self._low.parts.get(digest, ())):
             return self._steps[id]
-        return None
+        return self._steps[self._image.state] if self._image.state in self._bundles else None
 
 
 def _entitlements(step: Step) -> tuple[str, ...]:

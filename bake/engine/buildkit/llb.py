@@ -6,7 +6,7 @@ The digest is of the bytes as Go marshals them: fields by number, but the operat
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,18 +65,19 @@ class Graph:
         """
         *operations, end = list(definition.defs) or [b""]
         new: list[str] = []
-        for data in operations:
-            op, digest = MESSAGES.Op.FromString(data), digest_of(data)
+        renamed: dict[str, str] = {}
+        for given, data in _sorted(operations, renamed):
+            op, digest = MESSAGES.Op.FromString(data), renamed[given]
             if digest in self.vertexes:
                 continue
             metadata = MESSAGES.OpMetadata()
-            metadata.CopyFrom(definition.metadata[digest])
+            metadata.CopyFrom(definition.metadata[given])
             is_source = op.HasField("source")
             metadata.ignore_cache |= ignore_cache and not is_source
             self.vertexes[digest] = Vertex(data, tuple(i.digest for i in op.inputs), metadata=metadata)
             new += [] if is_source else [digest]
         inputs = MESSAGES.Op.FromString(end).inputs
-        return (Output(inputs[0].digest, inputs[0].index) if inputs else None), new
+        return (Output(renamed.get(inputs[0].digest, inputs[0].digest), inputs[0].index) if inputs else None), new
 
     def definition(self, result: Output) -> Any:
         """The message for all that `result` needs; its last entry names the result."""
@@ -116,6 +117,60 @@ def marshal(inputs: Iterable[Output], platform: str, **operation: Any) -> bytes:
     body = MESSAGES.Op(**operation)
     data: bytes = head.SerializeToString(deterministic=True) + body.SerializeToString(deterministic=True)
     return data
+
+
+def _sorted(operations: Iterable[bytes], renamed: dict[str, str]) -> Iterator[tuple[str, bytes]]:
+    """(digest as given, bytes as Go marshals them) of operations, each after those that it needs.
+
+    Fills `renamed`: digest as given → of these bytes. Those of a front end that is written in Go are the same.
+    """
+    left = {digest_of(data): data for data in operations}
+    todo = list(reversed(left))
+    while todo:
+        given = todo[-1]
+        if given in renamed or given not in left:
+            todo.pop()
+            continue
+        op = MESSAGES.Op.FromString(left[given])
+        missing = [i.digest for i in op.inputs if i.digest in left and i.digest not in renamed]
+        if missing:
+            todo += missing
+            continue
+        data = _as_go_does(left[given], op, renamed)
+        renamed[given] = digest_of(data)
+        yield given, data
+
+
+_HEAD = (1, 10, 11)
+"""Fields of an operation that stand before what it does: inputs, platform, constraints."""
+
+
+def _as_go_does(data: bytes, op: Any, renamed: Mapping[str, str]) -> bytes:
+    """The same operation with its fields in Go's order, whatever is in them, on inputs as they are called now."""
+    fields: list[tuple[int, bytes]] = []
+    at = 0
+    while at < len(data):
+        key, start = _varint(data, at)
+        if key & 7 != 2:  # there is none but messages
+            return data
+        size, start = _varint(data, start)
+        fields.append((key >> 3, data[at : start + size]))
+        at = start + size
+    inputs = [MESSAGES.Input(digest=renamed.get(i.digest, i.digest), index=i.index) for i in op.inputs]
+    head: bytes = MESSAGES.Op(inputs=inputs).SerializeToString(deterministic=True)
+    head += b"".join(row for number in _HEAD[1:] for found, row in fields if found == number)
+    return head + b"".join(row for number, row in fields if number not in _HEAD)
+
+
+def _varint(data: bytes, at: int) -> tuple[int, int]:
+    """(the number at an offset, the offset behind it)."""
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at, shift = at + 1, shift + 7
+        if not byte & 0x80:
+            return value, at
 
 
 def digest_of(data: bytes) -> str:
