@@ -80,7 +80,7 @@ class Lowering:
         inner = self._through(node, env)
         if inner is not None:
             yield from self.elements(inner.node, inner.env, key)
-        elif (alternatives := self._alternatives(node, env)) is not None:
+        elif (alternatives := self._alternatives(node, env, key)) is not None:
             yield from alternatives
         elif isinstance(node, Tuple):
             yield from (Delayed(each, env) for each in node.items)
@@ -96,9 +96,11 @@ class Lowering:
         else:
             yield from (Known(each) for each in _listed(self.fixed(node, env, key).value))
 
-    def _alternatives(self, node: Node, env: Env) -> list[Piece] | None:
-        """The elements of `condition ? […] : […]`: first those of both, then each with the condition; None where one of
-        them cannot be written so."""
+    def _alternatives(self, node: Node, env: Env, key: str) -> list[Piece] | None:
+        """The elements of `condition ? […] : […]`: first those of both, then each with the condition.
+
+        What cannot be written so is left out when the defaults leave it out too, which is noted; else None.
+        """
         if not isinstance(node, Conditional) or not isinstance(node.yes, Tuple) or not isinstance(node.no, Tuple):
             return None
         yes, no = ([(each, self.symbols.known(each, env)) for each in side.items] for side in (node.yes, node.no))
@@ -106,9 +108,10 @@ class Lowering:
         nothing = Literal(node.at, "")  # an element that is empty is dropped from its list
         parted = [replace(node, yes=each, no=nothing) for each, known in yes if known not in shared]
         parted += [replace(node, yes=nothing, no=each) for each, known in no if known not in shared]
-        if any(self.symbols.text(each, env) is None for each in parted):
+        kept = [each for each in parted if self.symbols.text(each, env) is not None]
+        if any(self.fixed(each, env, key).value not in ("", None) for each in parted if each not in kept):
             return None
-        return [*shared, *(Delayed(each, env) for each in parted)]
+        return [*shared, *(Delayed(each, env) for each in kept)]
 
     def pairs(self, node: Node, env: Env, key: str) -> Iterator[tuple[str, Piece, int]]:
         """The keys of an object and their values, unevaluated where it is written out. Raises as `scalar`."""
