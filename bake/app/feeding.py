@@ -79,7 +79,7 @@ class Feeder:
             await self._delivery.documents.archives.info(state, compression, epoch)
 
     async def _send(self, jobs: tuple[Job, ...], images: tuple[Image, ...]) -> None:
-        rows = [(made.image, made.layers) for image in images if (made := self._walk.made(image)) is not None]
+        rows = [(made.image, made.states) for image in images if (made := self._walk.made(image)) is not None]
         try:
             if self._commit is None:
                 await _send_all(self._delivery, jobs, rows)

@@ -34,7 +34,7 @@ def frontend_configs(session: Session, root: str) -> Configs:
 
         pool = make_pool(session)
         how = BuildSettings(
-            session.store, str(session.platform), lambda _: ("gzip", 1), lambda _: False, lambda _: Caches(),
+            session.store, str(session.platform), lambda _: ("gzip", 1), lambda _: "nothing", lambda _: Caches(),
             lambda _: None, {},
         )  # fmt: skip
 

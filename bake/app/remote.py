@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from bake.engine.buildkit.choice import Candidate
     from bake.engine.buildkit.pool import Pool
     from bake.engine.buildkit.services.auth import Ask
+    from bake.engine.buildkit.settings import Wanted
     from bake.engine.buildkit.walk import Walk
 
 _EXTRA = ("grpclib", "h2", "google")
@@ -43,8 +44,10 @@ def make_walk(
         wanted = jobs[target][0].form.compression if target in jobs else Compression()
         return wanted.kind, level_of(wanted.kind, wanted.level)
 
-    def fetch(target: str) -> bool:
-        return session.options.fetch or target in jobs
+    def wanted(target: str) -> Wanted:
+        if session.options.fetch or any(not job.plain for job in jobs.get(target, ())):
+            return "layers"
+        return "files" if target in jobs else "nothing"
 
     def tell(diagnostic: Diagnostic) -> None:
         emit(DiagnosticFound(diagnostic=info_of(diagnostic)))
@@ -53,7 +56,7 @@ def make_walk(
 
     caches = {name: caches_of(plan.targets[name], tell) for name in plan.requested}
     shown = {id: f"[{step.stage}] {step.instruction}" for id in plan.steps if (step := info(plan, id)) is not None}
-    how = BuildSettings(session.store, str(session.platform), form, fetch, caches.__getitem__, tell, shown)
+    how = BuildSettings(session.store, str(session.platform), form, wanted, caches.__getitem__, tell, shown)
     return Walk(plan, session.store, contents, pool, tasks, settings, emit, how)
 
 

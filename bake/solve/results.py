@@ -30,13 +30,20 @@ class MadeImage:
     """A built image: the state of each layer, bottom first, and the final one.
 
     `image`: the planned one, completed where a front end made it. `here`: whether they are in the store; else a builder
-    has them, and there are none to name.
+    has them, and there are none to name. `files`: then, if it was asked for, a state of one layer that holds the final
+    one's files.
     """
 
     image: Image
     layers: tuple[StateId, ...]
     final: StateId
     here: bool = True
+    files: StateId | None = None
+
+    @property
+    def states(self) -> tuple[StateId, ...]:
+        """What outputs are made of: the last is one with the final files."""
+        return (self.files,) if self.files is not None else self.layers
 
 
 def made_image(plan: Plan, image: Image, states: Mapping[StepId, StateId]) -> MadeImage | None:

@@ -19,7 +19,7 @@ from bake.engine.buildkit.exports import Exports
 from bake.engine.buildkit.failure import unwritten
 from bake.engine.buildkit.foreign import Foreign
 from bake.engine.buildkit.gateway import Answer, Gateway, Question
-from bake.engine.buildkit.images import Images
+from bake.engine.buildkit.images import Held, Images
 from bake.engine.buildkit.llb import Output
 from bake.engine.buildkit.lower import Lowering
 from bake.engine.buildkit.services.filesend import FileSend
@@ -62,21 +62,21 @@ class Build:
         self._bundles = {step.id: Bundle(board, step, site.address.text) for step in self._foreign.needed()}
         self._session: Session | None = None
 
-    async def run(self) -> tuple[StateId, ...] | None:
-        """The states of the image's layers, None when they stay in the builder.
+    async def run(self) -> Held:
+        """What is wanted of the image, in the store.
 
         Raises StepError with `.step` set, HostError, RemoteError.
         """
         return await (self._with_frontends() if self._bundles else self._run())
 
-    async def _with_frontends(self) -> tuple[StateId, ...] | None:
+    async def _with_frontends(self) -> Held:
         """Runs the front ends first, in the session in which all that they asked for is built then."""
         async with self._opened():
             await self._compile()
-            states = await self._run()
-        if states is None:
+            held = await self._run()
+        if held.layers is None:
             self._images.told(self._image)
-        return states
+        return held
 
     async def configs(self) -> Mapping[StepId, ImageConfig]:
         """What the front ends say of their images; nothing is built but what they need to say it. Raises as `run`."""
@@ -104,7 +104,7 @@ class Build:
             bundle.holds(parts, result.digest if result is not None else "")
             self._images.remember_config(id, self._foreign.configs[id])
 
-    async def _run(self) -> tuple[StateId, ...] | None:
+    async def _run(self) -> Held:
         final = self._low.state(self._image.state)
         tests = [self._low.state(test) for test in self._image.tests]
         self._site.sync.sources |= self._low.sent
@@ -113,15 +113,11 @@ class Build:
                 await self._solve(self._wish(test))
         if final is None:
             self._images.told(self._image, Export(()))
-            return ()
+            return Held(())
         wish = self._wish(final)
-        states: tuple[StateId, ...] | None = None
-        if self._settings.fetch(self._image.target):
-            states = await self._exports.take(wish)
-        else:
-            await self._solve(wish)
+        held = await self._exports.take(wish, self._settings.wanted(self._image.target))
         await self._exports.offer(wish)
-        return states
+        return held
 
     # Lowering
 

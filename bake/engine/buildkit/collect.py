@@ -119,7 +119,7 @@ def _blob(name: str, stream: IO[bytes], size: int, place: Path, keep: Keep, foun
             diff_id.update(piece)
             out.write(piece)
     digest = f"sha256:{diff_id.hexdigest()}"
-    found.layers[name] = digest, None if digest in keep.known else _packed(place, keep)
+    found.layers[name] = digest, None if digest in keep.known else keep_packed(place, keep)
     with suppress(FileNotFoundError):
         place.unlink()
 
@@ -130,7 +130,8 @@ def _chained(first: bytes, stream: IO[bytes]) -> Iterator[bytes]:
         yield piece
 
 
-def _packed(plain: Path, keep: Keep) -> Descriptor:
+def keep_packed(plain: Path, keep: Keep) -> Descriptor:
+    """Compresses an archive, and keeps it. Blocks."""
     from bake.engine.buildkit.packing import LAYER_TYPES, pack
 
     packed = plain.with_suffix(".packed")

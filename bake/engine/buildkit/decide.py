@@ -38,6 +38,10 @@ class Decisions:
         """The key of the record that says which layers an image has."""
         return _hash(f"image\0{image.platform}\0{self.states.get(image.state, '')}")
 
+    def files_key(self, image: Image) -> str:
+        """The key of the record that says which state has its files."""
+        return _hash(f"files\0{self.image_key(image)}")
+
 
 class Decider:
     """Decides all steps of a plan; reads the store, and the files' digests that gathering has made."""

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import msgspec
 from anyio import to_thread
 
-from bake.engine.buildkit.collect import Export, Keep, collect
+from bake.engine.buildkit.collect import Export, Keep, collect, keep_packed
 from bake.engine.buildkit.docker import NoSuchImage
-from bake.engine.buildkit.images import Images
+from bake.engine.buildkit.images import Held, Images
 from bake.engine.buildkit.offer import INLINE, offer
+from bake.engine.buildkit.services.filereceive import FileReceive
 from bake.engine.buildkit.services.filesend import FileSend
-from bake.engine.buildkit.session import Session
-from bake.engine.buildkit.settings import BuildSettings
+from bake.engine.buildkit.session import Methods, Session
+from bake.engine.buildkit.settings import BuildSettings, Wanted
 from bake.engine.buildkit.site import Site
-from bake.engine.buildkit.solve import BuilderBusy, Wish
-from bake.errors import Diagnostic, HostError
+from bake.engine.buildkit.solve import BuilderBusy, BuilderLost, Wish
+from bake.errors import BakeError, Diagnostic, HostError
 from bake.plan.outcome import Image
 from bake.plan.tree import StateId
 
@@ -40,14 +43,19 @@ class Exports:
         self._solve = solving
         self.file: Path | None = None
 
-    async def take(self, wish: Wish) -> tuple[StateId, ...]:
-        """Solves `wish`, and takes the layers of its result into the store; their states.
+    async def take(self, wish: Wish, wanted: Wanted) -> Held:
+        """Solves `wish`, and takes what is wanted of its result into the store.
 
         Raises as a solve does, and HostError for an export that is not what the plan says.
         """
+        if wanted == "nothing":
+            await self._solve(wish)
+            return Held()
+        if wanted == "files" and self.file is None:
+            return Held(files=await self._files(wish))
         if self._site.address.docker:
-            return await self._from_docker(wish)
-        return await self._from_stream(wish)
+            return Held(await self._from_docker(wish))
+        return Held(await self._from_stream(wish))
 
     def _keep(self) -> Keep:
         store = self._settings.store
@@ -105,16 +113,43 @@ class Exports:
             except NoSuchImage as error:
                 raise BuilderBusy(error.diagnostics) from None
 
+    async def _files(self, wish: Wish) -> StateId:
+        """Just the files of the result, which no layer below, nor a registry, is needed for."""
+        file: Path = self._settings.store.layers.scratch() / "files"
+        receive = FileReceive(file)
+        try:
+            async with self._session(receive.methods()) as session:
+                await self._solve(replace(wish, exporter="local", session=session))
+        except BakeError as error:
+            if receive.problem and not isinstance(error, BuilderLost):
+                raise _refused(receive.problem) from None
+            raise
+        if not receive.done:
+            raise _refused("no files")
+        return await to_thread.run_sync(self._kept, file)
+
+    def _kept(self, plain: Path) -> StateId:
+        with plain.open("rb") as opened:
+            diff_id = f"sha256:{hashlib.file_digest(opened, 'sha256').hexdigest()}"
+        state = self._images.take_files(diff_id, keep_packed(plain, self._keep()))
+        plain.unlink(missing_ok=True)
+        return state
+
+    @asynccontextmanager
+    async def _session(self, methods: Methods) -> AsyncIterator[Session]:
+        """One of its own, for streams do not say which solve they belong to."""
+        builder = await self._site.open()
+        async with Session(builder, {**self._site.methods(), **methods}, self._site.shared_key) as session:
+            yield session
+
     async def _from_stream(self, wish: Wish) -> tuple[StateId, ...]:
-        """As an OCI archive through a session of its own, for streams do not say which solve they belong to."""
+        """As an OCI archive."""
         file: Path = self.file or self._settings.store.layers.scratch() / "export"
         wish = replace(wish, exporter="oci", attrs={"containerimage.config": self._config()})
         if self.file is not None:
             await self._solve(wish)
         else:
-            send = FileSend(file)
-            builder = await self._site.open()
-            async with Session(builder, {**self._site.methods(), **send.methods()}, self._site.shared_key) as session:
+            async with self._session(FileSend(file).methods()) as session:
                 await self._solve(replace(wish, session=session))
 
         def read() -> tuple[StateId, ...]:
@@ -124,6 +159,11 @@ class Exports:
         states = await to_thread.run_sync(read)
         file.unlink()
         return states
+
+
+def _refused(problem: str) -> HostError:
+    hint = "is this builder what it should be? --engine embedded needs none"
+    return HostError(Diagnostic("bad-export", f"what the builder exports is refused: {problem}", hint=hint))
 
 
 def _only(found: Mapping[str, Export]) -> Export:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
 from time import time
 
 import msgspec
@@ -10,7 +11,7 @@ import msgspec
 from bake.engine.buildkit.collect import Export
 from bake.engine.buildkit.decide import Decisions
 from bake.errors import Diagnostic, HostError
-from bake.oci.model import History, ImageConfig
+from bake.oci.model import Descriptor, History, ImageConfig
 from bake.oci.reference import parse_reference
 from bake.plan.opaque import Part, completed, front_history, frontend_below
 from bake.plan.outcome import Image, Plan
@@ -21,6 +22,19 @@ from bake.ports.records import Parts, Record
 from bake.ports.store import Store
 
 _FACT, _CONFIG = "frontend", "frontend-config"
+
+
+@dataclass(frozen=True)
+class Held:
+    """What the store has of an image: the states of its layers, bottom first, or one with its files, or neither."""
+
+    layers: tuple[StateId, ...] | None = None
+    files: StateId | None = None
+
+    @property
+    def top(self) -> StateId:
+        """A state that keeps it from being pruned."""
+        return self.files or (self.layers[-1] if self.layers else SCRATCH)
 
 
 class Images:
@@ -57,6 +71,13 @@ class Images:
         here = all(any(self._store.blobs.path(b.digest) for b in layer.blobs) for layer in chain[len(chain) - own :])
         count = len(self.completed(image).layers)
         return tuple(layer.state for layer in chain) if here and len(chain) == count else None
+
+    def known_files(self, image: Image) -> StateId | None:
+        """The state with the files of an image; None when they must be fetched."""
+        record = self._store.records.lookup(self._decisions.files_key(image))
+        layer = self._store.layers.layer(record.state) if record is not None else None
+        here = layer is not None and any(self._store.blobs.path(blob.digest) for blob in layer.blobs)
+        return record.state if record is not None and here else None
 
     def already(self, image: Image, diff_ids: tuple[str, ...]) -> tuple[StateId, ...] | None:
         """The states of layers with these diff ids, if the store has all that are the image's own.
@@ -137,23 +158,29 @@ class Images:
             states.append(parent)
         return tuple(states)
 
+    def take_files(self, diff_id: str, blob: Descriptor) -> StateId:
+        """Registers an archive of all files of an image."""
+        return self._store.layers.add_built(SCRATCH, diff_id, blob, time()).state
+
     def remember(
         self,
         image: Image,
-        states: Sequence[StateId] | None,
+        held: Held,
         seconds: Mapping[StepId, float],
         parts: Mapping[StepId, Parts],
     ) -> None:
-        """Records the image, and each of its steps as part of it; without states, that a builder has them."""
-        top, now = (states[-1] if states else SCRATCH), time()
+        """Records the image, and each of its steps as part of it; without layers, that a builder has them."""
+        top, now = held.top, time()
         rows: list[tuple[Record, Parts]] = []
-        if states is not None:
+        if held.layers is not None:
             rows.append((Record(self._decisions.image_key(image), top, now), {}))
+        if held.files is not None:
+            rows.append((Record(self._decisions.files_key(image), top, now), {}))
         rows += [
             (Record(self._decisions.keys[step], top, now, seconds.get(step, 0.0)), dict(made))
             for step, made in parts.items()
         ]
-        if states is not None:
+        if held != Held():
             self._store.records.remember_all(rows)
         else:  # nothing is lost with them but a question to the builder, so they wait for the end of the run
             self._rows += rows

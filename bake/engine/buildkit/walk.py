@@ -13,7 +13,7 @@ from bake.engine.buildkit.board import Board
 from bake.engine.buildkit.build import Build
 from bake.engine.buildkit.choice import Candidate, Work, platforms_run, prefixes
 from bake.engine.buildkit.decide import Decider
-from bake.engine.buildkit.images import Images
+from bake.engine.buildkit.images import Held, Images
 from bake.engine.buildkit.pool import Pool
 from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.solve import BuilderBusy, BuilderLost
@@ -100,12 +100,15 @@ class Walk:
     def _is_known(self, image: Image) -> bool:
         """Whether nothing of it must be built, which is told here."""
         needed = self._needed(image)
-        states = self._images.known(image)
-        if (states is None and self._how.fetch(image.target)) or any(id in self._decisions.whys for id in needed):
+        wanted = self._how.wanted(image.target)
+        held = Held(self._images.known(image))
+        if held.layers is None and wanted == "files":
+            held = Held(files=self._images.known_files(image))
+        if (wanted != "nothing" and held == Held()) or any(id in self._decisions.whys for id in needed):
             return False
         for id in needed:
             self._board.end(id, "cached")
-        self._finish(image, states)
+        self._finish(image, held)
         return True
 
     def _needed(self, image: Image) -> list[StepId]:
@@ -139,14 +142,13 @@ class Walk:
             if name in self._done:
                 await self._done[name].wait()
         try:
-            states = await self._tried(image, work, first)
-            self._finish(image, states)
+            self._finish(image, await self._tried(image, work, first))
         except BakeError as error:
             self._failed(image, error)
             if not self.settings.keep_going:
                 stop.cancel()
 
-    async def _tried(self, image: Image, work: Work, first: Candidate) -> tuple[StateId, ...] | None:
+    async def _tried(self, image: Image, work: Work, first: Candidate) -> Held:
         """Builds on the first builder; when that is lost on the next one, or there again when it is the only one."""
         candidate = first if not self.pool.is_dead(first) else self._next(work)
         for pause in _PAUSES_S:
@@ -166,22 +168,22 @@ class Walk:
             raise self.pool.none_for(work)
         return candidate
 
-    async def _on(self, candidate: Candidate, image: Image) -> tuple[StateId, ...] | None:
+    async def _on(self, candidate: Candidate, image: Image) -> Held:
         steps = {id: self.plan.steps[id] for id in self._needed(image)}
         async with self.pool.use(candidate, self._demand(image)) as site:
             build = Build(site, image, steps, self._tasks, self._board, self._images, self._how)
-            states = await build.run()
+            held = await build.run()
         seconds = {id: self.journal.reports[id].duration_s for id in steps if id in self.journal.reports}
         parts = {
             id: {**self._decisions.parts[id], **self._decider.files(step)}
             for id, step in steps.items()
             if id in self._decisions.parts
         }
-        self._images.remember(image, states, seconds, parts)
+        self._images.remember(image, held, seconds, parts)
         for id in steps:
             self._board.places.setdefault(id, candidate.addr)
             self._board.end(id, "cached")
-        return states
+        return held
 
     def _demand(self, image: Image) -> Amount:
         """Slots by its target's weight; memory and processors as the RUN step that takes most of them."""
@@ -199,9 +201,12 @@ class Walk:
 
     # Ending
 
-    def _finish(self, image: Image, states: tuple[StateId, ...] | None) -> None:
-        top = states[-1] if states else SCRATCH
-        self._made[_id(image)] = MadeImage(self._images.completed(image), states or (), top, states is not None)
+    def _finish(self, image: Image, held: Held) -> None:
+        layers = held.layers or ()
+        top = layers[-1] if layers else SCRATCH
+        self._made[_id(image)] = MadeImage(
+            self._images.completed(image), layers, top, held.layers is not None, held.files
+        )
         self._left[image.target] -= 1
         if not self._left[image.target]:
             self._done[image.target].set()

@@ -262,6 +262,22 @@ Stat
  8 devmajor int64
  9 devminor int64
  10 xattrs string>bytes
+ReceivedPacket
+ 1 type int32
+ 2 stat ReceivedStat
+ 3 id uint32
+ 4 data bytes
+ReceivedStat
+ 1 path bytes
+ 2 mode uint32
+ 3 uid uint32
+ 4 gid uint32
+ 5 size int64
+ 6 mtime int64
+ 7 link bytes
+ 8 devmajor int64
+ 9 devminor int64
+ 10 xattrs string>bytes
 HealthResponse
  1 status int32
 SecretRequest
