@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from inline_snapshot import snapshot
 
+from bake.engine.buildkit.capabilities import MOUNT_POINTS
 from bake.engine.buildkit.llb import Graph, Output, digest_of
 from bake.engine.buildkit.lower import LOWER, Lowering
 from bake.engine.buildkit.sent import send_copies, send_subtree
@@ -178,6 +179,9 @@ def test_mounts() -> None:
     assert (made.network, made.meta.proxy.http, made.meta.hosts[0].ip, made.meta.ulimits[0].hard) == (
         2, "p", "10.0.0.1", 2,
     )  # fmt: skip
+    assert not made.meta.clean_mount_points  # 0.8 would call the step by another digest
+    newer = Steps(frozenset({MOUNT_POINTS}))
+    assert newer.lower(newer.add(ExecOp(("x",)), newer.add(IMAGE))).exec.meta.clean_mount_points
     output = steps.low.state(step.id)
     assert output is not None
     caps = steps.low.graph.definition(output).metadata[output.digest].caps

@@ -23,8 +23,8 @@ from debian_root import debian_root, inside
 
 DOCKERD = "/usr/sbin/dockerd"
 START_S = 60
-DOCKER = ("docker.io", "docker-cli", "docker-buildx", "ca-certificates")
-"""The packages of a Docker Engine, from Debian 13 on."""
+DOCKER = ("docker.io", "docker-cli", "docker-buildx", "xz-utils", "ca-certificates")
+"""The packages of a Docker Engine, from Debian 13 on, with what it unpacks archives by."""
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,9 @@ class Feature:
 SYMBOLIC_MODES = "exec.meta.cdi"
 """BuildKit announces no capability for symbolic modes of copies; this one came in the same release, 0.20."""
 
+MOUNT_POINTS = "exporter.image.attestations"
+"""The same, 0.11, for taking away after a command the directories that were made to reach its mounts."""
+
 FEATURES = (
     Feature("mergeop", "COPY --link as a layer of its own", "0.10", "the layer's files are copied over"),
     Feature(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from bake.engine.buildkit.capabilities import MOUNT_POINTS
 from bake.engine.buildkit.llb import Output, State
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.plan.step import BindMount, CacheMount, ExecMount, ExecOp, SecretMount, SshMount, Step, TmpfsMount
@@ -34,7 +35,7 @@ def lower_exec(low: Lowering, step: Step) -> State:
         work.caps.add("exec.mount.tmpfs.size")
         work.mount(None, dest="/dev/shm", type=_TYPES["tmpfs"], tmpfs=MESSAGES.TmpfsOpt(size=op.shm_size))
     made = MESSAGES.ExecOp(
-        meta=_meta(op, step, work.caps), mounts=work.mounts, network=NETWORKS[op.network],
+        meta=_meta(op, step, work.caps, low.caps), mounts=work.mounts, network=NETWORKS[op.network],
         security=1 if op.security == "insecure" else 0, secretenv=work.variables,
     )  # fmt: skip
     return low.add(step, work.inputs, caps=sorted(work.caps), exec=made)
@@ -130,7 +131,7 @@ def _selector(path: str) -> str:
     return "" if path in ("", "/") else path
 
 
-def _meta(op: ExecOp, step: Step, caps: set[str]) -> Any:
+def _meta(op: ExecOp, step: Step, caps: set[str], known: frozenset[str]) -> Any:
     env = [f"{name}={value}" for name, value in op.env]
     proxies = {name.lower(): value for name, value in step.ambient.env}
     others = [f"{name}={value}" for name, value in step.ambient.env if name.lower() not in _PROXIES]
@@ -141,6 +142,7 @@ def _meta(op: ExecOp, step: Step, caps: set[str]) -> Any:
     if proxies.keys() & _PROXIES.keys():
         meta.proxy.CopyFrom(MESSAGES.ProxyEnv(**{ours: proxies.get(name, "") for name, ours in _PROXIES.items()}))
     meta.hosts.extend(MESSAGES.HostIP(host=host, ip=address) for host, address in step.ambient.host_addresses)
+    meta.clean_mount_points = MOUNT_POINTS in known  # unset for old ones: another digest than theirs is not recognized
     if op.hostname != "buildkitsandbox":
         meta.hostname = op.hostname
     if op.ulimits:

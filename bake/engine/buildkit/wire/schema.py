@@ -45,6 +45,7 @@ Meta
  6 hosts HostIP*
  7 hostname string
  9 ulimits Ulimit*
+ 11 clean_mount_points bool
 ProxyEnv
  1 http string
  2 https string
