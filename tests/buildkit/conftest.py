@@ -13,6 +13,8 @@ from projects import Project
 
 sys.path[:0] = [str(Path(__file__).parents[1] / "differential"), str(Path(__file__).parent)]
 
+pytest.register_assert_rewrite("buildkit_conformance")
+
 
 @pytest.fixture
 def anyio_backend() -> str:
