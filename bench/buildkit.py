@@ -1,6 +1,7 @@
 """The BuildKit engine against the floor: what the same daemon takes for the same solves without bake around them.
 
-Starts a private dockerd (root). `python bench/buildkit.py` prints one table; ratios count, seconds depend on the host.
+Starts a private dockerd (root). `python bench/buildkit.py [KIND]` prints one table; ratios count, seconds depend on the
+host. KIND is old (20.10, the default), newer (26.1) or containerd (that one with its images in containerd).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from uuid import uuid4
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests/support"))
 
 import anyio
-from buildkit_daemon import Daemon
+from buildkit_daemon import NEWER, NEWER_IN_CONTAINERD, OLD, Daemon
 from projects import Project
 
 from bake.engine.buildkit.address import parse_address
@@ -32,6 +33,7 @@ from bake.engine.buildkit.solve import Solve
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.gather import scan
 
+KINDS = {"old": OLD, "newer": NEWER, "containerd": NEWER_IN_CONTAINERD}
 TARGETS = 100
 FILES = 5_000
 DOCKERFILE = """FROM scratch
@@ -186,10 +188,10 @@ def counted(read: list[str]) -> Iterator[None]:
         scan._hash = original
 
 
-def main() -> None:
+def main(kind: str = "old") -> None:
     directory = Path(tempfile.mkdtemp(prefix="bake-bench-"))
     try:
-        with Daemon() as daemon:
+        with Daemon(kind=KINDS[kind]) as daemon:
             bench = Bench(directory, daemon)
             watch_solves(bench)
             rows = many_targets(bench) + many_files(directory / "files", daemon)
@@ -200,4 +202,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(*sys.argv[1:])
