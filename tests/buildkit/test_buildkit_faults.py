@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from buildkit_daemon import Daemon
+from buildkit_daemon import NEWER_IN_CONTAINERD, OLD, Daemon, Kind
 from projects import reasons, statuses
 
 from bake.events import DiagnosticFound, StepLog, StepProgress
@@ -56,12 +56,21 @@ def when(what: Callable[[], bool], action: Callable[[], None]) -> threading.Thre
     return thread
 
 
+KINDS = pytest.mark.parametrize("kind", [OLD, NEWER_IN_CONTAINERD], ids=["old", "newer"])
+
+
 @pytest.fixture
-def own_daemon() -> Any:
-    with Daemon() as running_daemon:
+def kind() -> Kind:
+    return OLD
+
+
+@pytest.fixture
+def own_daemon(kind: Kind) -> Any:
+    with Daemon(kind=kind) as running_daemon:
         yield running_daemon
 
 
+@KINDS
 def test_killed_and_restarted_in_mid_build(project: Any, own_daemon: Daemon) -> None:
     project.builders = (own_daemon.address,)
     project.write("Dockerfile", f"{BASE}RUN sleep 3.0101; echo slept\n")
@@ -146,7 +155,9 @@ def test_a_step_that_takes_too_long(project: Any) -> None:
     wait_for(lambda: not running("60.0105"), 2)
 
 
-def test_interrupt_ends_the_daemons_work(project: Any, daemon: Daemon) -> None:
+@pytest.mark.parametrize("which", ["daemon", "newer_daemon"])
+def test_interrupt_ends_the_daemons_work(project: Any, which: str, request: pytest.FixtureRequest) -> None:
+    daemon: Daemon = request.getfixturevalue(which)
     project.write("Dockerfile", f"{BASE}RUN sleep 60.0106\n")
     project.write("bake.toml", SPEC)
     command = [sys.executable, "-m", "bake", "build", "app", "--builder", daemon.address, "--progress", "plain"]
@@ -219,13 +230,14 @@ def test_a_session_that_is_lost(project: Any, monkeypatch: pytest.MonkeyPatch) -
     assert [e.diagnostic.code for e in project.events if isinstance(e, DiagnosticFound)] == ["trying-again"]
 
 
-def test_a_full_disk(project: Any, tmp_path: Path) -> None:
+@KINDS
+def test_a_full_disk(project: Any, tmp_path: Path, kind: Kind) -> None:
     """The daemon's disk is full: the step that could not write says so, and nothing is published."""
     data = tmp_path / "small"
     data.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=40m", "tmpfs", str(data)], check=True)
     try:
-        with Daemon(data / "docker") as small:
+        with Daemon(data / "docker", kind) as small:
             project.builders = (small.address,)
             project.write("Dockerfile", f"{BASE}RUN dd if=/dev/zero of=/big bs=1M count=60\n")
             project.write("bake.toml", SPEC)
