@@ -28,8 +28,9 @@ from bake.plan.step import (
 
 def lower_run(stage: StageBuilder, instruction: Run) -> None:
     if instruction.devices:
-        message = "RUN --device needs a BuildKit that knows CDI devices"
-        raise InputError(Diagnostic("no-device", message, instruction.span, "use --engine buildkit"))
+        message = "RUN --device: no engine of bake gives devices to steps"
+        hint = "remove the flag, or use `docker buildx build` for this image"
+        raise InputError(Diagnostic("no-device", message, instruction.span, hint))
     target = stage.world.target
     _need(instruction.security == "insecure", "security.insecure", stage, instruction)
     _need(instruction.network == "host" and target.network != "host", "network.host", stage, instruction)
