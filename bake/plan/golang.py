@@ -22,6 +22,12 @@ def quote(text: str) -> str:
     return '"' + "".join(_quoted(char) for char in text) + '"'
 
 
+def quoted_rune(code: int) -> str:
+    """Go's `%q` of a number, which it takes for a character: `'\\x04'`."""
+    char = chr(code) if code <= 0x10FFFF and not 0xD800 <= code <= 0xDFFF else "\ufffd"
+    return "'" + {"'": "\\'", '"': '"'}.get(char, _quoted(char)) + "'"
+
+
 def _quoted(char: str) -> str:
     if char in _ESCAPES:
         return _ESCAPES[char]

@@ -14,10 +14,11 @@ class TooManyLinks(Exception):
     """More links than a path may have; most likely they form a circle."""
 
 
-def follow(link: Link, path: str, base: str = "") -> str:
+def follow(link: Link, path: str, base: str = "", above: Callable[[], None] = lambda: None) -> str:
     """`path` with every link followed, the last component's too; relative to the root, without slashes around it.
 
     `base` ("" = the whole tree) is where `/` and `..` stop; the result starts with it. Raises TooManyLinks.
+    `above` is called for each `..` there; it may raise.
     """
     todo = [part for part in reversed(path.split("/")) if part not in ("", ".")]
     done: list[str] = []
@@ -25,6 +26,8 @@ def follow(link: Link, path: str, base: str = "") -> str:
     while todo:
         part = todo.pop()
         if part == "..":
+            if not done:
+                above()
             done = done[:-1]
             continue
         text = link("/".join([base, *done, part] if base else [*done, part]))

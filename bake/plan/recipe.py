@@ -72,8 +72,10 @@ class Recipe:
         self._under_way.clear()
         bases = {stage.index: self._global(stage.base, stage.span) for stage in self.dockerfile.stages}
         for stage in reachable(self.dockerfile, final, bases, frozenset(self.contexts)):
-            if stage_named(self.dockerfile, bases[stage.index], stage.index) is None:
-                with suppress(Open):
+            with suppress(Open):
+                if context_name(stage.name or "") in self.contexts:
+                    self._named(stage.name or "", self.platform, stage.span)
+                elif stage_named(self.dockerfile, bases[stage.index], stage.index) is None:
                     self._base(stage)
 
     def stage(self, stage: Stage) -> Lowered:

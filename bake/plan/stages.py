@@ -18,7 +18,7 @@ def find_target(dockerfile: Dockerfile, name: str | None, span: Span | None) -> 
     for stage in reversed(dockerfile.stages):
         if stage.name == name.lower():
             return stage
-    if name.isdecimal() and int(name) < len(dockerfile.stages):
+    if name.isdecimal() and int(name) < len(dockerfile.stages) and not dockerfile.stages[int(name)].name:
         return dockerfile.stages[int(name)]
     names = [stage.name for stage in dockerfile.stages if stage.name]
     near = nearest(name, names)
@@ -48,7 +48,11 @@ def source_stage(dockerfile: Dockerfile, name: str, stage: Stage, span: Span, nu
     """
     span = place_of(span, f"from={name}")
     if numeric and name.isdecimal():
-        if int(name) >= stage.index:
+        if int(name) == stage.index:
+            raise InputError(Diagnostic("stage-cycle", f"circular dependency detected on stage: {name}", span))
+        if stage.index < int(name) < len(dockerfile.stages):
+            raise _too_late(name, stage, span, "copy from")
+        if int(name) > stage.index:
             raise InputError(
                 Diagnostic("bad-stage-index", f"invalid stage index {name}", span, "count from 0, and look up")
             )
@@ -59,11 +63,14 @@ def source_stage(dockerfile: Dockerfile, name: str, stage: Stage, span: Span, nu
     if stage.name and stage.name == name.lower():
         raise InputError(Diagnostic("stage-cycle", f"circular dependency detected on stage: {name}", span))
     if any(s.name == name.lower() for s in dockerfile.stages):
-        here = stage.name or stage.index
-        what = "copy from" if numeric else "mount from"
-        message = f"cannot {what} stage '{name}', it needs to be defined before current stage '{here}'"
-        raise InputError(Diagnostic("stage-order", message, span, f"move the stage '{name}' up"))
+        raise _too_late(name, stage, span, "copy from" if numeric else "mount from")
     return None
+
+
+def _too_late(name: str, stage: Stage, span: Span, what: str) -> InputError:
+    here = stage.name or stage.index
+    message = f"cannot {what} stage '{name}', it needs to be defined before current stage '{here}'"
+    return InputError(Diagnostic("stage-order", message, span, f"move the stage '{name}' up"))
 
 
 def reachable(dockerfile: Dockerfile, final: Stage, bases: Mapping[int, str], replaced: frozenset[str]) -> list[Stage]:

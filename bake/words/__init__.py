@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from bake.words.lexer import HEREDOC, NAME, RAW, Lexer, Piece, Style, WordError, shell
+from bake.words.lexer import BOM, HEREDOC, NAME, RAW, Lexer, Piece, Style, WordError, shell
 
 __all__ = [
     "Expanded", "ExpandedWords", "WordError", "expand", "expand_heredoc", "expand_words", "heredoc_name", "split_raw",
@@ -45,7 +45,7 @@ def expand(text: str, env: Mapping[str, str], *, escape: str = "\\") -> Expanded
     `env` is asked for a name only when the word's value depends on it; a KeyError means that it is unset.
     """
     if "$" not in text and "'" not in text and '"' not in text and escape not in text:
-        return Expanded(text)
+        return Expanded(text.removeprefix(BOM))
     return _expanded(text, env, shell(escape))
 
 

@@ -13,6 +13,8 @@ Piece = tuple[str, bool]
 """A part of a word, and whether it is fixed: quoted or escaped, so that blanks in it split nothing."""
 
 _NAME = re.compile(r"\d+|[@*#?\-$!]|\w+")
+BOM = "\ufeff"
+"""A mark at the very front is skipped, of each word, as BuildKit's scanner has it."""
 _DEEPEST = 100
 """Of `${…}` in `${…}`; BuildKit knows no limit, Python's stack does."""
 
@@ -52,7 +54,7 @@ class Lexer:
     def __init__(self, source: str, env: Mapping[str, str], style: Style) -> None:
         self.source = source
         self.style = style
-        self.at = 0
+        self.at = 1 if source.startswith(BOM) else 0
         self.used: dict[str, None] = {}
         self.unset: dict[str, None] = {}
         self._env = env

@@ -26,12 +26,11 @@ _ARCHIVES: Mapping[str, str] = {
     "add-tar-chown-chmod": ADD_OWNER,
     "add-tar-below-existing-link": LINKS,
     "error-add-tar-parent": ESCAPE,
+    "error-add-tar-link-out-and-below": ESCAPE,
 }
 DIFFERENT: Mapping[str, str] = {
     "link-copy-does-not-follow-symlinks": MERGE,
     "link-copy-from-stage": OWNER,
-    "parents-pivot-and-plain": TIMES,
-    "parents-any-depth": TIMES,
     "chmod-symbolic": TIMES,
     "workdir-of-mount-relative": MOUNT_POINTS,
     **_ARCHIVES,

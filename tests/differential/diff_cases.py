@@ -1,8 +1,11 @@
 """The cases as data: one behaviour each, a Dockerfile and the files of its context, in cases/*.toml.
 
 Keys of a case: `name`, `dockerfile`, `files` (path → text, or a table with `text`, `mode`, `link`, `hard`, `tar`; a
-path ending in `/` is a directory), `args`, `target`, `known` (differences that are meant, each with its reason),
-`reference` and `expect` (for what the daemon is too old for: the section, and parts of the result).
+path ending in `/` is a directory), `args`, `target`, `contexts` (named ones: a directory of `files`, or `image:` and a
+base), `secrets` (id → a path of `files`), `rewrite` (times of files by SOURCE_DATE_EPOCH), `known` (differences that
+are meant, each with its reason; with the `judge` whose they are, 20.10 unless said), `reference` (for what 20.10 is too
+old for: the section; before the first case, for all of the table), `expect` (for what no judge knows: parts of the
+result).
 """
 
 from __future__ import annotations
@@ -30,9 +33,22 @@ class Case:
     files: Mapping[str, Any] = field(default_factory=dict)
     args: Mapping[str, str] = field(default_factory=dict)
     target: str = ""
+    contexts: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    rewrite: bool = False
     known: tuple[Mapping[str, Any], ...] = ()
     reference: str = ""
     expect: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def judges(self) -> tuple[str, ...]:
+        """The versions of the judges that are asked."""
+        return () if self.expect else ("28.5",) if self.reference else ("20.10", "28.5")
+
+    @property
+    def fails(self) -> bool:
+        """It is meant to, and built alone."""
+        return self.table.startswith("errors")
 
     def write(self, root: Path) -> Path:
         """The build context, the Dockerfile within; every time stamp is the same."""
@@ -65,8 +81,9 @@ def _write(context: Path, name: str, given: Any) -> None:
 
 def load(path: Path) -> list[Case]:
     """The cases of one table."""
-    rows = tomllib.loads(path.read_text())["case"]
-    return [Case(path.stem, **{**row, "known": tuple(row.get("known", ()))}) for row in rows]
+    table = tomllib.loads(path.read_text())
+    common = {key: value for key, value in table.items() if key != "case"}
+    return [Case(path.stem, **{**common, **row, "known": tuple(row.get("known", ()))}) for row in table["case"]]
 
 
 def tables() -> Iterator[Path]:
@@ -84,6 +101,7 @@ def bases() -> list[Case]:
 
 
 def base_of(case: Case, names: list[str]) -> list[str]:
-    """The base images that a case names as a word."""
-    words = set(case.dockerfile.replace("=", " ").replace(",", " ").split())
+    """The base images that a case names as a word, or as a context."""
+    words = set(case.dockerfile.replace("=", " ").replace(",", " ").replace("/", " ").split())
+    words |= {given.removeprefix("image:") for given in case.contexts.values()}
     return [name for name in names if name in words]

@@ -7,6 +7,7 @@ import json
 import tarfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,13 @@ def _time(member: tarfile.TarInfo) -> str:
     return f" @{int(member.mtime)}" if member.mtime < NOW else ""
 
 
+def _created(row: Mapping[str, Any]) -> list[str]:
+    """The time that a config or an entry of its history says, if it is given and not of the build."""
+    text = row.get("created")
+    seconds = datetime.fromisoformat(text).timestamp() if text else NOW
+    return [f"@{int(seconds)}"] if seconds < NOW else []
+
+
 def merge(layers: Sequence[Mapping[str, str]]) -> Rows:
     """The tree that layers make, bottom first."""
     tree: Rows = {}
@@ -96,9 +104,11 @@ def result(config: Mapping[str, Any], layers: Sequence[Mapping[str, str]]) -> di
     skip = 1 if layers and {"bin/busybox", "etc/passwd"} <= layers[0].keys() else 0
     inner = config.get("config") or {}
     history = [
-        [entry.get("created_by", ""), *(["empty"] if entry.get("empty_layer") else [])]
+        [entry.get("created_by", ""), *(["empty"] if entry.get("empty_layer") else []), *_created(entry)]
         for entry in config.get("history") or []
     ]
+    if skip:
+        history[0] = history[0][:1]  # the base's own, dated when that was made
     base = merge(layers[:skip])
     tree = merge(layers)
     changed: Rows = {path: row for path, row in tree.items() if base.get(path) != row}
@@ -106,6 +116,7 @@ def result(config: Mapping[str, Any], layers: Sequence[Mapping[str, str]]) -> di
     return {
         "config": {key: inner[key] for key in _CONFIG if inner.get(key) not in (None, {}, "", False)},
         **({"author": config["author"]} if config.get("author") else {}),
+        **({"created": given[0]} if (given := _created(config)) else {}),
         "history": history,
         "layers": [dict(layer) for layer in layers[skip:]],
         "tree": dict(sorted(changed.items())),
@@ -131,7 +142,9 @@ def _text(value: Any) -> str:
 def differences(judge: Mapping[str, Any], bake: Mapping[str, Any]) -> list[Difference]:
     """What is not the same in the two results."""
     found: list[Difference] = []
-    for part in ("error", "author", "config", "history", "layers", "tree"):
+    if ("error" in judge) != ("error" in bake):
+        return [Difference("error", judge.get("error"), bake.get("error"))]
+    for part in ("error", "author", "created", "config", "history", "layers", "tree"):
         _compare(part, judge.get(part), bake.get(part), found)
     return found
 

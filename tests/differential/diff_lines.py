@@ -24,7 +24,7 @@ def _marked() -> dict[str, list[int]]:
 def misplaced(name: str, errors: Sequence[BakeError]) -> str | None:
     """What is wrong about the place of the first error of a case, None if nothing is."""
     span = next((diagnostic.span for error in errors for diagnostic in error.diagnostics), None)
-    lines = _marked()[name]
+    lines = _marked().get(name, [])
     if not lines:
         return None
     if span is None:

@@ -11,7 +11,7 @@ from typing import Any
 
 import anyio
 from diff_cases import Case, base_of, bases
-from diff_images import read_layer, result
+from diff_images import Rows, read_layer, result
 
 from bake.app.building import build
 from bake.app.options import Options
@@ -51,10 +51,10 @@ def write_cases(root: Path, cases: Iterable[Case]) -> None:
 
 
 class Subject:
-    """Builds cases below `root` and keeps what came of each."""
+    """Builds cases below `root` and keeps what came of each in `store`."""
 
     def __init__(self, root: Path, store: Path) -> None:
-        self._root = root
+        self.root = root
         self._environment = {"BAKE_STORE": str(store), "PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "HOME": str(root)}
         self._bases = [case.name for case in bases()]
         self.said = ""
@@ -62,15 +62,18 @@ class Subject:
     def write_spec(self, cases: Iterable[Case]) -> None:
         """The bake.toml with one target for each case."""
         targets = {case.name: self._target(case) for case in [*bases(), *cases]}
-        (self._root / "bake.toml").write_text("".join(_table(name, row) for name, row in targets.items()))
+        (self.root / "bake.toml").write_text("".join(_table(name, row) for name, row in targets.items()))
 
     def _target(self, case: Case) -> dict[str, Any]:
         contexts = {name: f"target:{name}" for name in base_of(case, self._bases) if name != case.name}
+        for name, given in case.contexts.items():
+            contexts[name] = given.replace("image:", "target:") if given[:6] == "image:" else f"{case.name}/{given}"
         row: dict[str, Any] = {"context": case.name, "contexts": contexts, "args": dict(case.args), "network": "none"}
+        row["secret"] = [{"id": key, "src": f"{case.name}/{path}"} for key, path in case.secrets.items()]
         return row | ({"target": case.target} if case.target else {})
 
     def options(self, *names: str) -> Options:
-        return Options(names=names, directory=str(self._root), environment=self._environment, keep_going=True)
+        return Options(names=names, directory=str(self.root), environment=self._environment, keep_going=True)
 
     def build(self, *names: str) -> tuple[BakeError, ...]:
         """What went wrong, also kept in `said`; nothing if all is well."""
@@ -94,34 +97,46 @@ class Subject:
             left = {name: case for name, case in left.items() if name not in bad}
         return refused
 
-    def read(self, names: list[str]) -> dict[str, dict[str, Any]]:
-        """The results of those of `names` that are built."""
-        return anyio.run(self._read, names)
+    def alone(self, case: Case, store: Path) -> dict[str, Any]:
+        """The result of a case in a store of its own: elsewhere a layer may be another case's, of the same content but
+        other times (DESIGN.md §2)."""
+        subject = Subject(self.root, store)
+        subject.write_spec([case])
+        subject.build(case.name)
+        return subject.read([case])[case.name]
 
-    async def _read(self, names: list[str]) -> dict[str, dict[str, Any]]:
+    def read(self, cases: Iterable[Case]) -> dict[str, dict[str, Any]]:
+        """The results of those of `cases` that are built."""
+        return anyio.run(self._read, list(cases))
+
+    async def _read(self, cases: list[Case]) -> dict[str, dict[str, Any]]:
         found: dict[str, dict[str, Any]] = {}
-        layers: dict[StateId, tuple[LayerInfo, dict[str, str]]] = {}
+        layers: dict[tuple[StateId, int | None], tuple[LayerInfo, Rows]] = {}
         with Session(self.options()) as session:
-            for name in names:
-                data = session.store.results.load(name_of(str(self._root), name, str(session.platform)))
+            for case in cases:
+                data = session.store.results.load(name_of(str(self.root), case.name, str(session.platform)))
                 if data is None:
                     continue
                 record = decode(data)
+                epoch = record.epoch if case.rewrite else None
                 for state in record.states:
-                    if state not in layers:
-                        layers[state] = await _archived(session, state)
-                rows = [layers[state] for state in record.states]
+                    if (state, epoch) not in layers:
+                        layers[state, epoch] = await _archived(session, state, epoch)
+                rows = [layers[state, epoch] for state in record.states]
                 image = record.image()
-                made = assemble(image, dict(zip(image.layers, [info for info, _ in rows], strict=True)))
-                found[name] = result(json.loads(made.config), [listing for _, listing in rows])
+                infos = dict(zip(image.layers, [info for info, _ in rows], strict=True))
+                made = assemble(image, infos, epoch=record.epoch)
+                found[case.name] = result(json.loads(made.config), [listing for _, listing in rows])
             await session.engine.close()
         return found
 
 
-async def _archived(session: Session, state: StateId) -> tuple[LayerInfo, dict[str, str]]:
+async def _archived(session: Session, state: StateId, epoch: int | None) -> tuple[LayerInfo, Rows]:
     """A layer's archive as it would be published, and what is in it."""
     layer = await session.engine.archive(state, "none", 0)
     blob = next(blob for blob in layer.blobs if not compression_of(blob.media_type))
+    if epoch is not None:
+        _, blob = await session.engine.archive_dated(state, "none", 0, epoch)
     path = session.store.blobs.path(blob.digest)
     assert path is not None
     return LayerInfo(layer.diff_id, blob, layer.created), read_layer(path)
@@ -138,6 +153,8 @@ def _table(name: str, row: dict[str, Any]) -> str:
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{json.dumps(key)} = {json.dumps(item)}" for key, item in value.items()) + " }"
     return json.dumps(value)

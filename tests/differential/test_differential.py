@@ -1,60 +1,78 @@
-"""Each case built by bake gives what the real BuildKit gave (cases/*.json, by record.py), or what is known of it."""
+"""Each case built by bake gives what the real BuildKits gave (cases/*/*.json, by record.py), or what is known of it."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping
-from functools import cache
 from typing import Any
 
 import pytest
-from diff_cases import CASES, Case, all_cases
+from diff_cases import Case, all_cases
 from diff_errors import bake_class, judge_class
 from diff_images import differences
+from diff_judge import JUDGES
 from diff_known import RULES, allowed, unexplained
 from diff_lines import KNOWN, misplaced
+from diff_recordings import Recordings
+from diff_servers import Servers, servers
 from diff_subject import Subject, write_cases
 
 ALL = all_cases()
-FAILING = "errors"
-"""The table of the cases that are built each alone, as they fail."""
-
-
-@cache
-def recorded(table: str) -> Mapping[str, Any]:
-    """The daemon's results for a table."""
-    path = CASES / f"{table}.json"
-    return json.loads(path.read_text()) if path.is_file() else {}
+RECORDED = {judge: Recordings(judge) for judge in JUDGES}
 
 
 @pytest.fixture(scope="module")
-def subject(tmp_path_factory: pytest.TempPathFactory) -> Subject:
+def network() -> Iterator[Servers]:
+    with servers() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def subject(tmp_path_factory: pytest.TempPathFactory, network: Servers) -> Subject:
     directory = tmp_path_factory.mktemp("differential")
     (directory / "project").mkdir()
-    write_cases(directory / "project", ALL)
+    write_cases(directory / "project", network.into(ALL))
     return Subject(directory / "project", directory / "store")
 
 
 @pytest.fixture(scope="module")
-def built(subject: Subject) -> Iterator[Mapping[str, Any]]:
-    """Every result of bake, all made in one run; what could not be planned is `{"error": …}`."""
-    cases = [case for case in ALL if case.table != FAILING]
+def built(subject: Subject, network: Servers, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mapping[str, Any]]:
+    """Every result of bake; what could not be planned is `{"error": …}`.
+
+    All are made in one run and one store; what is not as its judges have it is made once more alone.
+    """
+    cases = network.into(case for case in ALL if not case.fails)
     refused = subject.build_all(cases)
-    found = subject.read([case.name for case in cases if case.name not in refused])
-    yield found | {name: {"error": text} for name, text in refused.items()}
+    found = subject.read(case for case in cases if case.name not in refused)
+    for case in cases:
+        if case.name in found and not as_judged(case, network.out_of(found[case.name])):
+            found[case.name] = subject.alone(case, tmp_path_factory.mktemp("alone"))
+    yield {name: network.out_of(row) for name, row in found.items()} | {n: {"error": t} for n, t in refused.items()}
 
 
-def named(cases: list[Case]) -> list[Any]:
-    return [pytest.param(case, id=case.name) for case in cases]
+def as_judged(case: Case, found: Mapping[str, Any]) -> bool:
+    return all(
+        unexplained(name, differences(RECORDED[name].result(case), found)) == allowed(name, case)
+        for name in case.judges
+    )
 
 
-@pytest.mark.parametrize("case", named([c for c in ALL if c.table != FAILING and not c.reference]))
-def test_image_is_the_same(case: Case, built: Mapping[str, Any]) -> None:
-    found = differences(recorded(case.table)[case.name], built.get(case.name, {"error": "a step failed"}))
-    assert unexplained(found) == allowed(case)
+def pairs() -> list[Any]:
+    """Each judge with each of its cases that make an image."""
+    return [
+        pytest.param(judge, case, id=f"{judge}-{case.name}")
+        for judge, recorded in RECORDED.items()
+        for case in recorded.cases()
+        if not case.fails
+    ]
 
 
-@pytest.mark.parametrize("case", named([c for c in ALL if c.table != FAILING and c.reference]))
+@pytest.mark.parametrize(("judge", "case"), pairs())
+def test_image_is_the_same(judge: str, case: Case, built: Mapping[str, Any]) -> None:
+    found = differences(RECORDED[judge].result(case), built.get(case.name, {"error": "a step failed"}))
+    assert unexplained(judge, found) == allowed(judge, case)
+
+
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.expect and not case.fails])
 def test_image_is_as_the_reference_says(case: Case, built: Mapping[str, Any]) -> None:
     found = built.get(case.name, {"error": "a step failed"})
     for part, wanted in case.expect.items():
@@ -64,29 +82,37 @@ def test_image_is_as_the_reference_says(case: Case, built: Mapping[str, Any]) ->
             assert found[part] == wanted
 
 
-@pytest.mark.parametrize("case", named([c for c in ALL if c.table == FAILING]))
-def test_failure_is_of_the_same_class(case: Case, subject: Subject) -> None:
-    subject.write_spec([case])
+@pytest.mark.parametrize("case", [pytest.param(case, id=case.name) for case in ALL if case.fails])
+def test_failure_is_of_the_same_class(case: Case, subject: Subject, network: Servers) -> None:
+    subject.write_spec(network.into([case]))
     errors = subject.build(case.name)
     codes = [diagnostic.code for error in errors for diagnostic in error.diagnostics]
-    bake = bake_class(codes[0]) if codes else "built"
     assert (misplaced(case.name, errors) is None) == (case.name not in KNOWN), misplaced(case.name, errors)
-    if case.reference:
+    if case.expect:
         assert codes[:1] == [case.expect["error"]]
-        return
-    judge = judge_class(recorded(case.table)[case.name].get("error", "built"))
-    assert ([] if judge == bake != "built" else [f"error: {judge} => {bake}"]) == allowed(case)
+    bake = bake_class(codes)
+    for name in case.judges:
+        judge = judge_class(RECORDED[name].result(case).get("error", "built"))
+        assert ([] if judge == bake != "built" else [f"error: {judge} => {bake}"]) == allowed(name, case), name
 
 
-def test_every_rule_and_recording_is_used(built: Mapping[str, Any]) -> None:
-    judged = [case for case in ALL if not case.reference]
-    pairs = [(recorded(c.table)[c.name], built[c.name]) for c in judged if c.table != FAILING and c.name in built]
-    found = [difference for judge, bake in pairs for difference in differences(judge, bake)]
+def test_every_rule_is_used(built: Mapping[str, Any]) -> None:
+    recorded = RECORDED["20.10"]
+    cases = [case for case in recorded.cases() if not case.fails and case.name in built]
+    found = [difference for case in cases for difference in differences(recorded.result(case), built[case.name])]
     assert [rule.name for rule in RULES if not any(map(rule.holds, found))] == []
-    names = {path.stem: set(recorded(path.stem)) for path in CASES.glob("*.json")}
-    assert names == {table: {c.name for c in judged if c.table == table} for table in names}
+
+
+@pytest.mark.parametrize("judge", JUDGES)
+def test_every_recording_is_used(judge: str) -> None:
+    recorded = RECORDED[judge]
+    wanted: dict[str, set[str]] = {}
+    for case in recorded.cases():
+        wanted.setdefault(case.table, set()).add(case.name)
+    assert recorded.names() == wanted
 
 
 def test_every_known_difference_has_its_reason() -> None:
     rows = [row for case in ALL for row in case.known]
-    assert all(row["reason"] and row["reference"].startswith(("§", "20.10")) for row in rows)
+    assert all(row["reason"] and row["reference"].startswith(("§", *JUDGES, "SPEC")) for row in rows)
+    assert all(row.get("judge", "20.10") in JUDGES for row in rows)

@@ -1,6 +1,7 @@
-"""A sample of the cases, built now by the real BuildKit and by bake: the recordings still are what the daemon does.
+"""A sample of the cases, built now by real BuildKits and by bake: the recordings still are what the daemons do.
 
-Another sample for each commit; `BAKE_DIFFERENTIAL_SEED` repeats one.
+This Debian's daemon is held to its own recordings; that of Debian 13 to those of 28.5, in cases in which the two were
+of one mind. Another sample for each commit; `BAKE_DIFFERENTIAL_SEED` repeats one.
 """
 
 from __future__ import annotations
@@ -13,17 +14,16 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import diff_unlike
 import pytest
-from diff_cases import Case, all_cases, bases
+from diff_cases import Case, bases
 from diff_errors import bake_class, judge_class
 from diff_images import differences
-from diff_judge import DOCKER, DOCKERD, Judge
+from diff_judge import Classic, OfDebian13
 from diff_known import allowed, unexplained
+from diff_servers import Servers, servers
 from diff_subject import Subject, write_cases
-from test_differential import FAILING, recorded
-
-EACH = 4
-"""Cases of each table."""
+from test_differential import RECORDED
 
 
 def seed() -> str:
@@ -34,60 +34,83 @@ def seed() -> str:
     return given
 
 
-def sample(of: str) -> list[Case]:
-    chosen = Random(of)
-    tables = groupby((case for case in all_cases() if not case.reference), key=lambda case: case.table)
-    rows = [(table, list(cases)) for table, cases in tables]
-    return [case for _, cases in rows for case in chosen.sample(cases, min(EACH, len(cases)))]
+def sample(cases: list[Case], each: int) -> list[Case]:
+    """As many cases of each table."""
+    chosen = Random(SEED)
+    rows = [list(cases) for _, cases in groupby(cases, key=lambda case: case.table)]
+    return [case for cases in rows for case in chosen.sample(cases, min(each, len(cases)))]
 
 
 SEED = seed()
-CASES = sample(SEED)
+JUDGES = {"20.10": Classic, "28.5": OfDebian13}
+"""The daemons, by whose recordings they are held to."""
+CASES = {
+    "20.10": sample(RECORDED["20.10"].cases(), 4),
+    "28.5": sample(diff_unlike.of_one_mind(), 1),
+}
+ALL = list({case.name: case for cases in CASES.values() for case in cases}.values())
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def network() -> Iterator[Servers]:
+    with servers() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, network: Servers) -> Path:
     root = tmp_path_factory.mktemp("live") / "project"
     root.mkdir()
-    write_cases(root, CASES)
+    write_cases(root, network.into(ALL))
     return root
 
 
 @pytest.fixture(scope="module")
-def live(project: Path) -> Iterator[Mapping[str, Any]]:
-    """The daemon's result of each case. In CI a missing daemon is a failure."""
-    if not (Path(DOCKERD).exists() and Path(DOCKER).exists()):
-        (pytest.fail if os.environ.get("CI") else pytest.skip)("dockerd is missing: apt-get install docker.io")
-    with Judge() as judge:
-        for case in bases():
-            assert "error" not in judge.build(case, project / case.name)
-        yield {case.name: judge.build(case, project / case.name) for case in CASES}
+def live(project: Path, network: Servers) -> Iterator[Mapping[str, Mapping[str, Any]]]:
+    """What each daemon makes of its cases."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for name, kind in JUDGES.items():
+        with kind() as judge:
+            for case in bases():
+                assert "error" not in judge.build(case, project / case.name)
+            rows = {case.name: judge.build(case, project / case.name) for case in network.into(CASES[name])}
+            found[name] = {case: network.out_of(row) for case, row in rows.items()}
+    yield found
 
 
 @pytest.fixture(scope="module")
-def built(project: Path) -> tuple[Subject, Mapping[str, Any]]:
+def built(project: Path, network: Servers) -> tuple[Subject, Mapping[str, Any]]:
     subject = Subject(project, project.parent / "store")
-    cases = [case for case in CASES if case.table != FAILING]
+    cases = [case for case in network.into(ALL) if not case.fails]
     refused = subject.build_all(cases)
-    found = subject.read([case.name for case in cases if case.name not in refused])
-    return subject, found | {name: {"error": text} for name, text in refused.items()}
+    found = subject.read(case for case in cases if case.name not in refused)
+    images = {name: network.out_of(row) for name, row in found.items()}
+    return subject, images | {name: {"error": text} for name, text in refused.items()}
 
 
-@pytest.mark.parametrize("case", [pytest.param(case, id=f"{case.table}-{case.name}") for case in CASES])
+@pytest.mark.parametrize(
+    ("name", "case"),
+    [pytest.param(name, case, id=f"{name}-{case.table}-{case.name}") for name in JUDGES for case in CASES[name]],
+)
 def test_daemon_and_bake_agree_now(
-    case: Case, live: Mapping[str, Any], built: tuple[Subject, Mapping[str, Any]]
+    name: str,
+    case: Case,
+    live: Mapping[str, Mapping[str, Any]],
+    built: tuple[Subject, Mapping[str, Any]],
+    network: Servers,
+    tmp_path: Path,
 ) -> None:
-    judge, (subject, images) = live[case.name], built
+    judge, recorded, (subject, images) = live[name][case.name], RECORDED[name].result(case), built
     again = f"BAKE_DIFFERENTIAL_SEED={SEED}"
-    if case.table == FAILING:
-        assert judge_class(judge.get("error", "built")) == judge_class(
-            recorded(FAILING)[case.name].get("error", "built")
-        )
-        subject.write_spec([case])
+    assert diff_unlike.same(recorded, judge), f"record it anew; {again}"
+    if case.fails:
+        subject.write_spec(network.into([case]))
         codes = [diagnostic.code for error in subject.build(case.name) for diagnostic in error.diagnostics]
-        bake, expected = bake_class(codes[0]) if codes else "built", judge_class(judge.get("error", "built"))
-        assert ([] if expected == bake != "built" else [f"error: {expected} => {bake}"]) == allowed(case), again
+        bake, expected = bake_class(codes), judge_class(judge.get("error", "built"))
+        assert ([] if expected == bake != "built" else [f"error: {expected} => {bake}"]) == allowed(name, case), again
         return
-    assert list(differences(recorded(case.table)[case.name], judge)) == [], f"record it anew; {again}"
     found = differences(judge, images.get(case.name, {"error": "a step failed"}))
-    assert unexplained(found) == allowed(case), again
+    if case.name in images and unexplained(name, found) != allowed(name, case):
+        (alone,) = network.into([case])
+        found = differences(judge, network.out_of(subject.alone(alone, tmp_path)))
+    assert unexplained(name, found) == allowed(name, case), again

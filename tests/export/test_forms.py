@@ -174,6 +174,7 @@ def test_layers_of_a_base_stay_as_they_came_unless_forced(tmp_path: Path) -> Non
         made = project(tmp_path / "app", f'{outputs}, "type=image,unpack=true"')
         text = (made.root / "bake.toml").read_text()
         made.write("bake.toml", text.replace("FROM scratch", f"FROM {server.host}/base:1"))
+        made.write("a", "another than in the base")
         assert made.build().errors == ()
     manifests = {name: layout(made, name)[1] for name in ("kept", "forced")}
     kinds = {name: [layer["mediaType"][-5:] for layer in found["layers"]] for name, found in manifests.items()}

@@ -1,7 +1,7 @@
 """The real BuildKit: a `dockerd` on a private socket, without any network of its own.
 
-Three kinds: this Debian's (20.10, BuildKit 0.8), the one of Debian 13 (26.1, BuildKit 0.13), and that one with images
-in containerd, whose BuildKit has every exporter.
+The kinds: this Debian's (20.10, BuildKit 0.8), the one of Debian 13 (26.1, BuildKit 0.13), and that one with images
+in containerd, whose BuildKit has every exporter; in the same manner the newest there is (Debian sid's).
 """
 
 from __future__ import annotations
@@ -46,14 +46,25 @@ def _of_debian_13() -> list[str]:
     return [*inside(newer_root()), "dockerd", "--ip6tables=false"]
 
 
+@cache
+def _of_sid() -> list[str]:
+    return [*inside(newest_root()), "dockerd", "--ip6tables=false"]
+
+
 def newer_root() -> Path:
     """Where Docker Engine 26.1 and its buildx are; made when first asked for."""
     return debian_root("trixie", DOCKER)
 
 
+def newest_root() -> Path:
+    """Where Docker Engine 28.5 (BuildKit 0.25) and its buildx are; made when first asked for."""
+    return debian_root("sid", (*DOCKER, "git", "xz-utils"))
+
+
 OLD = Kind(_own)
 NEWER = Kind(_of_debian_13)
 NEWER_IN_CONTAINERD = Kind(_of_debian_13, {"features": {"containerd-snapshotter": True}})
+NEWEST_IN_CONTAINERD = Kind(_of_sid, {"features": {"containerd-snapshotter": True}})
 
 
 class Daemon:

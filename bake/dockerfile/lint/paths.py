@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from posixpath import normpath
 
@@ -25,11 +26,13 @@ def workdir_relative_path(view: View) -> Iterator[Finding]:
         if not isinstance(at.item, Workdir) or placed & {at.stage, bases[at.stage]}:
             continue
         path = expanded(view, at.item.path, scope.values)
-        if (path.unset and not scope.complete) or path.text.startswith("/"):
+        unknown = path.unset or "$" in path.text  # which is what cannot be expanded
+        if (unknown and not scope.complete) or path.text.startswith("/"):
             placed.add(at.stage)
             continue
         placed.add(at.stage)
-        message = f'Relative workdir "{path.text}" can have unexpected results if the base image changes'
+        quoted = json.dumps(path.text, ensure_ascii=False)
+        message = f"Relative workdir {quoted} can have unexpected results if the base image changes"
         yield Finding(at, message, at.find(at.item.path))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -38,7 +39,7 @@ def parse_add(raw: Raw) -> Add:
 
 
 def _common(raw: Raw, flags: Flags) -> dict[str, Any]:
-    words = _joined(raw)
+    words = raw.words()
     if len(words) < 2:
         count = "but only one was provided" if words else "but none was provided"
         message = f"{raw.keyword} requires at least two arguments, {count}. Destination could not be determined"
@@ -53,7 +54,7 @@ def _common(raw: Raw, flags: Flags) -> dict[str, Any]:
         "text": raw.text,
         "sources": tuple(word for word in sources if word not in heredocs),
         "dest": dest,
-        "heredocs": _named(raw.heredocs),
+        "heredocs": _named(raw, words),
         "chown": flags.text("chown"),
         "chmod": flags.text("chmod"),
         "link": flags.bool("link") or False,
@@ -61,26 +62,8 @@ def _common(raw: Raw, flags: Flags) -> dict[str, Any]:
     }
 
 
-def _named(heredocs: tuple[Heredoc, ...]) -> tuple[Heredoc, ...]:
-    """Content goes by name: of two with one name, both have the last one's."""
-    bodies = {heredoc.name: heredoc.body for heredoc in heredocs}
-    return tuple(replace(heredoc, body=bodies[heredoc.name]) for heredoc in heredocs)
-
-
-def _joined(raw: Raw) -> list[str]:
-    """The words, those of a heredoc with a blank in its word put together."""
-    words = list(raw.words())
-    found: list[str] = []
-    heredocs = iter(raw.heredoc_words)
-    heredoc = next(heredocs, "")
-    at = 0
-    while at < len(words):
-        parts = heredoc.split()
-        if parts and words[at : at + len(parts)] == parts:
-            found.append(heredoc)
-            heredoc = next(heredocs, "")
-            at += len(parts)
-        else:
-            found.append(words[at])
-            at += 1
-    return found
+def _named(raw: Raw, words: Sequence[str]) -> tuple[Heredoc, ...]:
+    """Those that are a word: `<< E` is two, and both are paths. Of two with one name, both have the last one's body."""
+    bodies = {heredoc.name: heredoc.body for heredoc in raw.heredocs}
+    pairs = zip(raw.heredocs, raw.heredoc_words, strict=True)
+    return tuple(replace(heredoc, body=bodies[heredoc.name]) for heredoc, word in pairs if word in words)

@@ -38,6 +38,7 @@ def copy(request: Copy, may: Ownership, check: Check) -> Made:
                 if action.source not in readers:
                     readers[action.source] = open_source(request.sources[action.source], may)
                 _Copying(draft, readers[action.source], action, check).all()
+            draft.drop_unchanged()
             return write_listing(request.scratch, draft.finish())
     finally:
         for each in readers.values():
@@ -71,6 +72,7 @@ class _Copying:
         if at is not None and at.kind == "d":
             dest = join(dest, root.name)
         self._item(root.items[0], dest)
+        self.draft.touch(dest.rpartition("/")[0], self.draft.now)
 
     def _directory(self, root: Root) -> None:
         dest = self._destination()
@@ -106,7 +108,9 @@ class _Copying:
 
     def _make(self, path: str) -> None:
         numeric = self.mode.octal if self.mode is not None else None
-        make_directories(self.draft, path, self._created(0o755 if numeric is None else numeric))
+        # BuildKit keeps a mode with more than permissions for what is copied.
+        mode = 0o755 if numeric is None or numeric > 0o777 else numeric
+        make_directories(self.draft, path, self._created(mode))
 
     def _created(self, mode: int) -> Entry:
         """A directory that no source names: 0:0 or `--chown`, mode 0755 or the octal `--chmod`."""
@@ -171,6 +175,8 @@ def make_directories(draft: Draft, path: str, new: Entry) -> list[str]:
     missing.reverse()
     for each in missing:
         draft.directory(each, new)
+    if missing:
+        draft.touch(path, new.mtime)
     return missing
 
 

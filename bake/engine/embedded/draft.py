@@ -10,6 +10,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
+from hashlib import file_digest
 from time import time_ns
 from types import TracebackType
 
@@ -58,9 +59,9 @@ class Draft:
         below = self.lower.lookup(path) if self._lower_shows(path) else None
         return below if below is not None or path else _ROOT
 
-    def resolve(self, path: str, base: str = "") -> str:
+    def resolve(self, path: str, base: str = "", above: Callable[[], None] = lambda: None) -> str:
         """Follows links as things stand now; see `resolve.resolve`."""
-        return resolve(self.lookup, path, base)
+        return resolve(self.lookup, path, base, above)
 
     def open(self, path: str) -> int:
         """A handle for reading the regular file at `path`."""
@@ -280,6 +281,32 @@ class Draft:
             self._entries[other] = self._entries[other].linked("" if at == 0 else others[0])
 
     # Ending
+
+    def drop_unchanged(self) -> None:
+        """Takes out what is as below, as the archive of a step's changes leaves it out.
+
+        Files must have the same time too; a directory, which then holds nothing, counts without (as in BuildKit).
+        """
+        holding: set[str] = set()
+        for path in sorted(self._entries, key=sort_key, reverse=True):
+            if path and path not in holding and self._is_unchanged(path, self._entries[path]):
+                self.remove(path)
+            else:
+                holding.add(path.rpartition("/")[0])
+
+    def _is_unchanged(self, path: str, entry: Entry) -> bool:
+        below = self.lower.lookup(path) if entry.kind != "w" and self._lower_shows(path) else None
+        if below is None or entry.first or path in self._leaders:
+            return False
+        if replace(entry, digest="").identity() != below.identity():
+            return False
+        if entry.kind == "d":
+            return True
+        return below.mtime == entry.mtime and (entry.kind != "f" or self._same_content(path, entry))
+
+    def _same_content(self, path: str, entry: Entry) -> bool:
+        with os.fdopen(self.lower.open(path), "rb", buffering=0) as file:
+            return file_digest(file, "sha256").hexdigest() == entry.digest
 
     def finish(self) -> Listing:
         """Sets what had to wait and returns the layer's listing in canonical order."""

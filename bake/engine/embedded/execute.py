@@ -145,8 +145,7 @@ def _resolv_conf() -> bytes:
 
 def _stubs(lower: tuple[str, ...], binds: Sequence[Bind | Tmpfs], may: Ownership) -> Stubs:
     with Stack(lower, may) as view:
-        targets = [b.target for b in binds if b.target.strip("/").partition("/")[0] not in _RUNTIMES_OWN]
-        return Stubs(view.lookup, targets)
+        return Stubs(view.lookup, [bind.target for bind in binds])
 
 
 def _make_runtimes_own(root: str) -> None:

@@ -12,11 +12,11 @@ Lookup = Callable[[str], Entry | None]
 """The entry of a path whose parents hold no symbolic links; None where nothing is."""
 
 
-def resolve(lookup: Lookup, path: str, base: str = "") -> str:
+def resolve(lookup: Lookup, path: str, base: str = "", above: Callable[[], None] = lambda: None) -> str:
     """`path` with every link followed, the last component's too; what is missing stays as written.
 
-    `base` ("" = the whole tree) is the root that `/` and `..` stop at; the result starts with it. Raises StepError
-    for too many links.
+    `base` ("" = the whole tree) is the root that `/` and `..` stop at; the result starts with it, and `above` is called
+    for each such `..`. Raises StepError for too many links.
     """
 
     def link(here: str) -> str | None:
@@ -24,7 +24,7 @@ def resolve(lookup: Lookup, path: str, base: str = "") -> str:
         return entry.link if entry is not None and entry.kind == "l" else None
 
     try:
-        return follow(link, path, base)
+        return follow(link, path, base, above)
     except TooManyLinks:
         message = f"too many levels of symbolic links: /{path.strip('/')}"
         raise StepError(Diagnostic("too-many-links", message)) from None

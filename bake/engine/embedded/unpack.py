@@ -74,6 +74,8 @@ class Extraction:
         self.implied: dict[str, None] = {}
         self.unsure = False
         self._real: dict[str, str] = {}
+        self._dated: set[str] = set()  # directories whose time is the archive's
+        self._changed: set[str] = set()  # directories that something was put into
         self._bytes = 0
         self._most = most
 
@@ -90,6 +92,8 @@ class Extraction:
                 self._member(archive, member)
                 archive.members = []  # type: ignore[attr-defined]  # tarfile would keep every header
                 member = archive.next()
+            for path in self._changed - self._dated:
+                self.draft.touch(path, self.draft.now)
         except broken() as error:
             if isinstance(error, OSError) and error.errno is not None:
                 raise  # of writing, not of reading
@@ -112,7 +116,10 @@ class Extraction:
         before = self.draft.lookup(path)
         if before is not None and (before.kind == "d") != member.isdir():
             self._real.clear()
+        if not self.layer:
+            self._changed.add(path.rpartition("/")[0])
         if member.isdir():
+            self._dated.add(path)
             self.implied.pop(path, None)
             self.draft.directory(path, self._entry(member, "d"))
         elif member.issym():
@@ -163,25 +170,15 @@ class Extraction:
         known = self._real.get(parent)
         if known is not None:
             return known
-        real = self.draft.resolve(parent, self.base)
-        if not self.layer and self.draft.lookup(real) is None:
-            self._refuse_dangling(parent)
+        real = self.draft.resolve(parent, self.base, lambda: self._refuse_escape(parent))
         self._make(real)
         self._real[parent] = real
         return real
 
-    def _refuse_dangling(self, parent: str) -> None:
-        """As BuildKit does for ADD: a link that leads nowhere is no directory, and is not made one."""
-        names = parent.split("/")
-        for count, name in enumerate(names):
-            here = self.draft.lookup(join(self.draft.resolve("/".join(names[:count]), self.base), name))
-            if here is None:
-                return
-            path = "/".join(names[: count + 1])
-            if here.kind == "l" and self.draft.lookup(self.draft.resolve(path, self.base)) is None:
-                raise _unsafe(
-                    path, "is a link that leads nowhere in the destination, and the archive holds paths below it"
-                )
+    def _refuse_escape(self, parent: str) -> None:
+        """As BuildKit does for ADD: an absolute link is one within the destination, and none climbs out of it."""
+        if not self.layer:
+            raise _unsafe(parent, "leads out of the destination by a link, and the archive holds paths below it")
 
     def _make(self, path: str) -> None:
         missing: list[str] = []

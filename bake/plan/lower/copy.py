@@ -8,8 +8,10 @@ from urllib.parse import unquote, urlsplit
 from bake.dockerfile.forms import place_of
 from bake.dockerfile.instructions import Add, Copy, Heredoc, Transfer
 from bake.dockerfile.paths import clean
-from bake.errors import Diagnostic, InputError
+from bake.errors import Diagnostic, InputError, Span
+from bake.oci.digest import is_digest
 from bake.plan.git_url import is_git_url, parse_git_url
+from bake.plan.lower.owners import check_owner
 from bake.plan.lower.stage import StageBuilder
 from bake.plan.select import check_patterns
 from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
@@ -74,7 +76,7 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
 
 def remote_op(text: str, instruction: Add, checksum: str) -> GitOp | HttpOp:
     """What an ADD of a URL fetches. Raises InputError."""
-    return _git(text, instruction, checksum) if is_git_url(text) else _http(text, checksum)
+    return _git(text, instruction, checksum) if is_git_url(text) else _http(text, checksum, instruction.span)
 
 
 def is_remote(text: str) -> bool:
@@ -82,7 +84,10 @@ def is_remote(text: str) -> bool:
     return text.startswith(("http://", "https://")) or is_git_url(text)
 
 
-def _http(url: str, checksum: str) -> HttpOp:
+def _http(url: str, checksum: str, span: Span) -> HttpOp:
+    if checksum and not is_digest(checksum) and checksum.partition(":")[0] in ("sha256", checksum):
+        message = f"invalid checksum {checksum}: it is no sha256: and 64 hexadecimal digits"
+        raise InputError(Diagnostic("bad-checksum", message, span, _CHECKSUM))
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     return HttpOp(url, name if name not in ("", ".", "..") and "/" not in name else "__unnamed__", checksum)
 
@@ -109,8 +114,7 @@ def _lower(
     mode = stage.word(instruction.chmod, span) if instruction.chmod else ""
     _check_mode(mode, instruction)
     link = instruction.link and not mode
-    if link:
-        _check_linked(owner, instruction)
+    check_owner(stage, owner, place_of(span, "--chown="), link)
     graph = stage.world.graph
     inputs = _Inputs(graph.add(ScratchOp()) if link else stage.step)
     actions = [
@@ -142,14 +146,6 @@ def _lower(
         return
     made = graph.add(op, tuple(inputs.steps), str(stage.platform), uncached=stage.uncached)
     stage.layer(MergeOp(), (stage.step, made), instruction, label, created_by, worker=made)
-
-
-def _check_linked(owner: str, instruction: Transfer) -> None:
-    """BuildKit fails on names too, only with a number: `invalid user index: -1`."""
-    if any(part and part != "root" and not part.isdecimal() for part in owner.split(":")):
-        message = f"--link cannot look up --chown={owner}: its layer starts from nothing, so there is no /etc/passwd"
-        hint = "use numbers, or leave out --link"
-        raise InputError(Diagnostic("bad-owner", message, place_of(instruction.span, "--chown="), hint))
 
 
 def _check_mode(mode: str, instruction: Transfer) -> None:

@@ -18,7 +18,7 @@ def _argv(stage: StageBuilder, command: df.Command) -> tuple[str, ...]:
 
 def lower_cmd(stage: StageBuilder, instruction: df.Cmd) -> None:
     words = _argv(stage, instruction.command)
-    stage.set(cmd=words, args_escaped=True)
+    stage.set(cmd=words or None, args_escaped=True)  # an empty one is none, as for ENTRYPOINT
     stage.cmd_given = True
     stage.note("CMD " + golang.quoted_list(words))
 
@@ -91,11 +91,9 @@ def lower_healthcheck(stage: StageBuilder, instruction: df.Healthcheck) -> None:
             instruction.start_interval, instruction.retries,
         )  # fmt: skip
     stage.set(healthcheck=check)
-    times = ("Interval", check.interval), ("Timeout", check.timeout), ("StartPeriod", check.start_period)
-    shown = " ".join(
-        f"{name}:{golang.duration(value)}" for name, value in (*times, ("StartInterval", check.start_interval))
-    )
-    stage.note(f"HEALTHCHECK {{Test:{golang.plain_list(check.test)} {shown} Retries:{check.retries}}}")
+    times = (check.interval, check.timeout, check.start_period, check.start_interval)
+    shown = " ".join(golang.quote(golang.duration(time)) for time in times)
+    stage.note(f"HEALTHCHECK &{{{golang.quoted_list(check.test)} {shown} {golang.quoted_rune(check.retries)}}}")
 
 
 def lower_onbuild(stage: StageBuilder, instruction: df.Onbuild) -> None:

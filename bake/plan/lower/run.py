@@ -68,14 +68,14 @@ def _need(asked: bool, entitlement: str, stage: StageBuilder, instruction: Run) 
 
 
 def _command(stage: StageBuilder, instruction: Run) -> tuple[tuple[str, ...], tuple[WrittenFile, ...]]:
-    """argv, and the script file of a heredoc with `#!` (§2)."""
+    """argv, and the script file of a heredoc with `#!` (§2), which must stand at the very front, before any tab."""
     text = instruction.command.shell
     if text is None:
         return instruction.command.words, ()
     heredocs = instruction.heredocs
     if heredocs and _is_only_heredoc(text):
         body = _body(heredocs[0])
-        if body.startswith("#!"):
+        if heredocs[0].body.startswith("#!"):
             path = f"/dev/pipes/{heredocs[0].name}"
             return (*stage.shell, path), (WrittenFile(path, body, 0o755),)
         return (*stage.shell, body), ()
@@ -93,7 +93,7 @@ def _body(heredoc: Heredoc) -> str:
 
 
 def _created_by(stage: StageBuilder, argv: tuple[str, ...]) -> str:
-    listed = "".join(f"{name}={stage.scope.get(name, '')} " for name in stage.args)
+    listed = "".join(f"{name}={value or stage.scope.get(name, '')} " for name, value in stage.args.items())
     return f"RUN {f'|{len(stage.args)} {listed}' if stage.args else ''}{' '.join(argv)} # buildkit"
 
 

@@ -24,14 +24,17 @@ DEFAULT_SHELL = ("/bin/sh", "-c")
 
 @dataclass(frozen=True)
 class Lowered:
-    """A finished stage. `env` is the config's, `scope` also holds ARG values; `args` names declared ARGs in order."""
+    """A finished stage. `env` is the config's, `scope` also holds ARG values.
+
+    `args`: the declared ARGs in order, each with its value if that is one which only the history shows.
+    """
 
     step: StepId
     platform: Platform
     config: ImageConfig
     env: dict[str, str]
     scope: dict[str, str]
-    args: dict[str, None]
+    args: dict[str, str | None]
     layers: tuple[LayerRef, ...]
     history: tuple[History | HistoryLine, ...]
     onbuild: tuple[str, ...] = ()

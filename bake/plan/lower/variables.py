@@ -33,8 +33,9 @@ def lower_arg(stage: StageBuilder, instruction: Arg) -> None:
             value = stage.word(default, instruction.span)
         if value is None:
             value = stage.world.global_scope.get(name)
-        stage.args[name] = None
-        if value is not None and name not in _NOT_FOR_STEPS:
+        hidden = name in _NOT_FOR_STEPS
+        stage.args[name] = value if hidden else None
+        if value is not None and not hidden:
             stage.scope[name] = value
         shown.append(name if value is None else f"{name}={value}")
     stage.note("ARG " + " ".join(shown))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from bake.dockerfile.instructions import Workdir
 from bake.dockerfile.paths import clean
+from bake.plan.lower.owners import check_owner
 from bake.plan.lower.stage import StageBuilder
 from bake.plan.step import MkdirOp
 
@@ -16,5 +17,6 @@ def lower_workdir(stage: StageBuilder, instruction: Workdir) -> None:
     if path == "/":  # as written: `//` makes a layer, an empty one
         stage.note(f"WORKDIR {path}")
         return
+    check_owner(stage, stage.config.user, instruction.span)
     op = MkdirOp(clean(path), owner=stage.config.user, epoch=stage.world.epoch)
     stage.layer(op, (stage.step,), instruction, f"WORKDIR {instruction.path}", f"WORKDIR {path}")
