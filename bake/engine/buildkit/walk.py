@@ -59,6 +59,7 @@ class Walk:
         self._how = build_settings
         self._made: dict[tuple[str, str], MadeImage] = {}
         self._needs: dict[tuple[str, str], list[StepId]] = {}
+        self._demands: dict[StepId, Amount] = {}
         self._order = {id: at for at, id in enumerate(plan.steps)}
         self._done: dict[str, anyio.Event] = {}
         self._left: dict[str, int] = {}
@@ -187,9 +188,14 @@ class Walk:
 
     def _demand(self, image: Image) -> Amount:
         """Slots by its target's weight; memory and processors as the RUN step that takes most of them."""
-        steps = [self._tasks.demand(self.plan.steps[id]) for id in self._needed(image)]
+        steps = [self._demand_of(id) for id in self._needed(image)]
         memory, cpus = (max((getattr(each, part) for each in steps), default=0.0) for part in ("memory", "cpus"))
         return Amount(self.plan.targets[image.target].weight, memory, cpus)
+
+    def _demand_of(self, id: StepId) -> Amount:
+        if id not in self._demands:  # asked for once an image, and made of all that share it
+            self._demands[id] = self._tasks.demand(self.plan.steps[id])
+        return self._demands[id]
 
     def _lost(self, candidate: Candidate, image: Image, error: BuilderLost) -> None:
         """Leaves a lost builder out if there is another one, and tells that an image is built again."""
