@@ -187,12 +187,7 @@ class _Run:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
         session.fetcher.emit = self.emit
 
-        def blob(digest: str) -> Path:
-            path = store.blobs.path(digest)
-            assert path is not None, "gather has downloaded it"
-            return path
-
-        tasks = Tasks(plan, facts, blob, session.secrets.secret, session.secrets.ssh)
+        tasks = Tasks(plan, facts, session.downloaded, session.secrets.secret, session.secrets.ssh)
         settings = Settings(
             self.loaded.root, session.jobs, session.options.keep_going, order_edges(plan),
             memory=session.memory, cpus=os.cpu_count() or 0,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bake.app.notices import Emit, found
@@ -78,17 +77,8 @@ async def _all(
 
     made: dict[StepId, ImageConfig] = {}
     for step, plan in wanted.items():
-        tasks = Tasks(plan, facts, _blob(session), session.secrets.secret, session.secrets.ssh)
+        tasks = Tasks(plan, facts, session.downloaded, session.secrets.secret, session.secrets.ssh)
         decisions = decided(plan, session.store, Contents(facts, session.store.layers), tasks, root)
         known = known_config(step, session.store, decisions)
         made[step] = known if known is not None else await otherwise(step, plan, tasks, decisions)
     return made
-
-
-def _blob(session: Session) -> Callable[[str], Path]:
-    def blob(digest: str) -> Path:
-        path = session.store.blobs.path(digest)
-        assert path is not None, "gather has downloaded it"
-        return path
-
-    return blob

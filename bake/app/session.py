@@ -75,6 +75,12 @@ class Session:
 
         return Fetcher(self.store, lambda: self.registry)
 
+    def downloaded(self, digest: str) -> Path:
+        """The file of a blob that the facts of a plan name; gathering them has downloaded it."""
+        path = self.store.blobs.path(digest)
+        assert path is not None, "gather has downloaded it"
+        return path
+
     @cached_property
     def secrets(self) -> Secrets:
         from bake.app.secrets import Secrets
