@@ -234,6 +234,25 @@ async def test_a_context_that_changes_is_noticed(build: Builder, context: Path, 
         await build.copy(SCRATCH, TreeInput(str(context), tree), action("/d", "/t"))
 
 
+async def test_a_context_whose_bytes_stay_has_not_changed(build: Builder, context: Path) -> None:
+    """Whoever links a file, as package managers and backups do, or touches it, need not stop a build."""
+    tree = scan(context)
+    os.link(context / "a", context / "another")
+    os.utime(context / "d/f", (T + 1, T + 1))
+    (context / "copy").write_text("BB")
+    (context / "copy").rename(context / "b")
+    layer = await build.copy(SCRATCH, TreeInput(str(context), tree), action("/", "/t"))
+    assert [build.read(layer, f"t/{name}") for name in ("a", "b", "d/f")] == [b"A", b"BB", b"F"]
+
+
+async def test_other_bytes_of_the_same_size_and_time_are_a_change(build: Builder, context: Path) -> None:
+    tree = scan(context)
+    (context / "a").write_text("X")
+    os.utime(context / "a", (T, T))
+    with pytest.raises(StepError, match="a changed while building"):
+        await build.copy(SCRATCH, TreeInput(str(context), tree), action("/a", "/t"))
+
+
 async def test_equal_content_is_the_same_layer(build: Builder, context: Path) -> None:
     first = await build.copy(SCRATCH, context, action("/d", "/t"))
     os.utime(context / "d/f", (1, 1))

@@ -14,6 +14,8 @@ from bake.engine.embedded.requests import Mkdir
 from bake.engine.embedded.server import Server
 from bake.engine.embedded.wire import Call, Cancel, FromHelper, Reply, encode, read
 from bake.engine.embedded.workspace import Workspace
+from bake.plan.listing import encode as encode_listing
+from bake.plan.tree import Entry
 from bake.ports.sandbox import Sandbox
 
 
@@ -32,6 +34,10 @@ def test_a_failed_call_that_is_cancelled_while_it_is_tidied_is_answered(tmp_path
     (tmp_path / "home").mkdir()
     for number in range(2000):
         (scratch / str(number)).touch()
+    lower = tmp_path / "lower"
+    (lower / "fs").mkdir(parents=True)
+    (lower / "fs/file").touch()
+    (lower / "listing").write_bytes(encode_listing({"file": Entry("f")}))
 
     async def talk() -> Reply | None:
         ours, theirs = socket.socketpair()
@@ -41,7 +47,7 @@ def test_a_failed_call_that_is_cancelled_while_it_is_tidied_is_answered(tmp_path
         )  # fmt: skip
         serving = asyncio.create_task(helper.serve())
         reader, writer = await asyncio.open_unix_connection(sock=ours)
-        writer.write(encode(Call(1, Mkdir(str(scratch), (), "d", "no such user", 0o755))))
+        writer.write(encode(Call(1, Mkdir(str(scratch), (str(lower / "fs"),), "file/d", "", 0o755))))
 
         async def cancel_often() -> None:
             while True:
@@ -62,5 +68,7 @@ def test_a_failed_call_that_is_cancelled_while_it_is_tidied_is_answered(tmp_path
         await serving
         return reply
 
-    assert asyncio.run(talk()) is not None
+    reply = asyncio.run(talk())
+    assert reply is not None
+    assert reply.answer is None
     assert list(scratch.iterdir()) == []

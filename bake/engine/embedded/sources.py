@@ -6,7 +6,10 @@ import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
+from hashlib import file_digest
 from typing import Protocol
+
+import msgspec
 
 from bake.engine.embedded.attributes import Ownership
 from bake.engine.embedded.cursor import Cursor
@@ -57,7 +60,11 @@ class _StateReader:
 
 
 class _HostReader:
-    """The build context. It may change while it is read, so each file must still be the one that was scanned."""
+    """The build context. It may change while it is read, so each file must still be the one that was scanned.
+
+    A stamp also changes by what leaves the bytes alone: another hard link to the file, a backup's mark, a touch. The
+    bytes decide then.
+    """
 
     def __init__(self, source: HostFiles) -> None:
         self._cursor = Cursor(source.root)
@@ -70,20 +77,39 @@ class _HostReader:
         except OSError as error:
             raise _changed(item.path) from error
         try:
-            self._check(handle, item)
+            before = _stamp(handle, item)
+            if item.entry.stamp not in (None, before):
+                _check_bytes(handle, item)
             yield handle
-            self._check(handle, item)
+            after = _stamp(handle, item)
+            if after != before:
+                if msgspec.structs.replace(after, ctime=before.ctime) != before:
+                    raise _changed(item.path)
+                _check_bytes(handle, item)
         finally:
             os.close(handle)
 
-    def _check(self, handle: int, item: Item) -> None:
-        info = os.fstat(handle)
-        now = Stamp(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino, info.st_dev)
-        if not stat.S_ISREG(info.st_mode) or (item.entry.stamp is not None and now != item.entry.stamp):
-            raise _changed(item.path)
-
     def close(self) -> None:
         self._cursor.close()
+
+
+def _stamp(handle: int, item: Item) -> Stamp:
+    info = os.fstat(handle)
+    if not stat.S_ISREG(info.st_mode) or (item.entry.stamp is not None and info.st_size != item.entry.size):
+        raise _changed(item.path)
+    return Stamp(info.st_size, info.st_mtime_ns, info.st_ctime_ns, info.st_ino, info.st_dev)
+
+
+def _check_bytes(handle: int, item: Item) -> None:
+    """Raises StepError when they are not those scanned, or change meanwhile; leaves `handle` at its start."""
+    before = _stamp(handle, item)
+    with open(handle, "rb", closefd=False, buffering=0) as file:
+        file.seek(0)
+        same = file_digest(file, "sha256").hexdigest() == item.entry.digest
+        file.seek(0)
+    after = msgspec.structs.replace(_stamp(handle, item), ctime=before.ctime)
+    if not same or after != before:
+        raise _changed(item.path)
 
 
 def _changed(path: str) -> StepError:

@@ -28,6 +28,9 @@ async def in_thread(work: Callable[[Callable[[], None]], T]) -> T:
         return await asyncio.shield(future)
     except asyncio.CancelledError:
         stop.set()
-        with suppress(Exception):
-            await future
+        while not future.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait([future])
+        if not future.cancelled():
+            future.exception()  # seen
         raise
