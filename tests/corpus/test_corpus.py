@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import tomllib
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from walkthrough import CANARY, environment, lock, make_bases
+from walkthrough import CANARY, environment, make_bases
 
 from bake.dockerfile.instructions import Add, Copy, Dockerfile, Run
 from bake.dockerfile.lint import Outside, lint
@@ -38,10 +37,7 @@ def read(name: str) -> Dockerfile:
 def bake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """`bake(*line)`: what it prints, as JSON; with a store of its own."""
     base = tmp_path_factory.mktemp("corpus")
-    shared = tmp_path_factory.getbasetemp()
-    shared = shared.parent if "PYTEST_XDIST_WORKER" in os.environ else shared
-    with lock(shared / "corpus-lock"):
-        python = make_bases()
+    python = make_bases()
     (base / "top").mkdir()
     variables = {**environment(base / "top", base / "store", "", python), "PYTHONPATH": str(HERE.parents[1])}
 

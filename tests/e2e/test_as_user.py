@@ -30,7 +30,9 @@ def place() -> Iterator[Path]:
     directory = Path(mkdtemp(prefix="bake-user-"))
     copy_sources(TOP, directory / "top")
     shutil.copytree(TOP / "bake", directory / "program/bake", ignore=shutil.ignore_patterns("__pycache__"))
-    subprocess.run(["chown", "-R", "--no-dereference", f"{USER}:", directory], check=True)
+    # Not the archive of the python base: other checkouts have it by hard links.
+    own = ["(", "-type", "d", "-o", "-links", "1", ")", "-exec", "chown", "--no-dereference", f"{USER}:", "{}", "+"]
+    subprocess.run(["find", directory, *own], check=True)
     directory.chmod(0o755)
     yield directory
     shutil.rmtree(directory, ignore_errors=True)
