@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 
 from bake.errors import Span
 
@@ -36,16 +37,40 @@ _WORDS = (
 )  # fmt: skip
 
 
+_BEFORE = " \t\r\v\f,='\"["
+_AFTER = " \t\r\v\f,='\"]"
+
+
 def word_hint(message: str) -> str | None:
     """What to do about a word that cannot be expanded, by the message of its error."""
     return next((hint for part, hint in _WORDS if part in message), None)
 
 
-def place_of(span: Span, text: str) -> Span:
-    """Where `text` stands in what `span` covers; `span` itself when it was written in another way."""
-    rows = span.source.text.split("\n")[span.line - 1 : span.end_line]
-    for number, row in enumerate(rows, span.line):
-        start = row.find(text, span.column - 1 if number == span.line else 0) if text else -1
-        if start >= 0:
-            return Span(span.source, number, start + 1, number, start + 1 + len(text))
+def place_of(span: Span, *texts: str) -> Span:
+    """Where the first of `texts` stands as a word, or as a part between `=` and `,`, in what `span` covers after its
+    keyword; `span` itself when none does."""
+    rows = _rows(span.source.text)
+    for text in filter(None, texts):
+        for number in range(span.line, span.end_line + 1):
+            row = rows[number - 1] if number <= len(rows) else ""
+            first = span.column - 1 if number == span.line else 0
+            last = span.end_column - 1 if number == span.end_line else len(row)
+            start = _word(row[:last], text, first)
+            if start >= 0:
+                return Span(span.source, number, start + 1, number, start + 1 + len(text))
     return span
+
+
+@lru_cache(maxsize=16)
+def _rows(text: str) -> list[str]:
+    return text.split("\n")
+
+
+def _word(row: str, text: str, start: int) -> int:
+    """Where `text` is no part of a longer word, -1 if nowhere."""
+    while (start := row.find(text, start)) >= 0:
+        before, after = row[start - 1 : start] if start else "", row[start + len(text) : start + len(text) + 1]
+        if (not before or before in _BEFORE) and (not after or after in _AFTER):
+            return start
+        start += 1
+    return -1

@@ -13,8 +13,16 @@ from bake.dockerfile.paths import clean
 from bake.dockerfile.wildcards import any_of, shape_of
 
 
+class BadPattern(ValueError):
+    """A pattern that is none, in a line of an ignore file."""
+
+    def __init__(self, message: str, line: int) -> None:
+        super().__init__(message)
+        self.line = line
+
+
 def parse_patterns(text: str) -> tuple[str, ...]:
-    """The cleaned patterns of an ignore file, in order. Raises ValueError with the line number for a bad one."""
+    """The cleaned patterns of an ignore file, in order. Raises BadPattern."""
     found: list[str] = []
     for number, line in enumerate(text.removeprefix("\ufeff").split("\n"), 1):
         if line.startswith("#") or not line.strip():
@@ -26,7 +34,7 @@ def parse_patterns(text: str) -> tuple[str, ...]:
         try:
             _check(_parted(pattern)[1])  # parted once more, as moby does: `/!a` has become an exception
         except ValueError as error:
-            raise ValueError(f"line {number}: {error}") from None
+            raise BadPattern(str(error), number) from None
         found.append(pattern)
     return tuple(found)
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bake.dockerfile.forms import place_of
 from bake.errors import Span
 
 
@@ -89,6 +90,11 @@ class Mount:
 
     options: tuple[tuple[str, str | None], ...]
     span: Span
+
+    def at(self, *names: str) -> Span:
+        """Where the first of these options is written, else the whole mount."""
+        found = [name if value is None else f"{name}={value}" for name, value in self.options if name in names]
+        return place_of(self.span, *found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

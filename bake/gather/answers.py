@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 
-from bake.errors import Diagnostic
+from bake.errors import BakeError, Diagnostic, Span
 from bake.gather.archives import member_text, whole_text
 from bake.gather.git_program import NO_LOGIN, Login
 from bake.gather.images import ImageSource, image_fact
@@ -88,12 +89,14 @@ class Answers:
 
         async def url(op: HttpOp, pull: bool) -> None:
             ask = partial(url_fact, op, self._store, self._warn, self._pins.url(op), pull)
-            urls[op] = await to_thread.run_sync(ask, abandon_on_cancel=True)
+            with _at(needs.places.get(op)):
+                urls[op] = await to_thread.run_sync(ask, abandon_on_cancel=True)
 
         async def git(op: GitOp, pull: bool) -> None:
             login = self._login(op, needs.askers.get(op, ()))
             ask = partial(git_fact, op, self._store, self._warn, self._pins.git(op), pull, login)
-            gits[op] = await to_thread.run_sync(ask, abandon_on_cancel=True)
+            with _at(needs.places.get(op)):
+                gits[op] = await to_thread.run_sync(ask, abandon_on_cancel=True)
 
         try:
             async with anyio.create_task_group() as group:
@@ -106,3 +109,13 @@ class Answers:
         except BaseExceptionGroup as problems:
             raise problems.exceptions[0] from None
         return images, urls, gits
+
+
+@contextmanager
+def _at(span: Span | None) -> Iterator[None]:
+    """What goes wrong within is told at `span`."""
+    try:
+        yield
+    except BakeError as error:
+        error.diagnostics = tuple(diagnostic.at(span) for diagnostic in error.diagnostics)
+        raise

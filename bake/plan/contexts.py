@@ -6,8 +6,8 @@ from functools import lru_cache
 from posixpath import dirname, relpath
 from typing import Protocol
 
-from bake.dockerfile.ignore import parse_patterns
-from bake.errors import Diagnostic, InputError, nearest
+from bake.dockerfile.ignore import BadPattern, parse_patterns
+from bake.errors import Diagnostic, InputError, Source, Span, nearest
 from bake.plan.bases import parse_context
 from bake.plan.facts import join
 from bake.plan.remote import Asking, RemoteContext, text
@@ -109,5 +109,8 @@ def _shown(path: str, target: Target) -> str:
 def _patterns(name: str, written: str) -> tuple[str, ...]:
     try:
         return tuple(parse_patterns(written))
-    except ValueError as error:
-        raise InputError(Diagnostic("bad-ignore-pattern", f"{name}: {error}")) from None
+    except BadPattern as error:
+        source = Source(name, written)
+        place = Span(source, error.line, 1, error.line, len(source.line(error.line)) + 1)
+        hint = "escape `[` with a backslash; `!` alone takes nothing back"
+        raise InputError(Diagnostic("bad-ignore-pattern", str(error), place, hint)) from None

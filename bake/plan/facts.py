@@ -103,8 +103,8 @@ class Needs:
     """Open questions, in the order met. `trees` says which of a context's files are read, so only those are hashed.
 
     `urls` and `gits` say whether what is known from before must not serve (`--pull`); `askers` which targets need a
-    repository, for their secrets may open it. `frontends`: step of a front end → the plan of just
-    it and what it stands on.
+    repository, for their secrets may open it; `places` where a Dockerfile names one. `frontends`: step of a front end →
+    the plan of just it and what it stands on.
     """
 
     texts: dict[str, None] = field(default_factory=dict)
@@ -113,6 +113,7 @@ class Needs:
     urls: dict[HttpOp, bool] = field(default_factory=dict)
     gits: dict[GitOp, bool] = field(default_factory=dict)
     askers: dict[GitOp, dict[str, None]] = field(default_factory=dict)
+    places: dict[HttpOp | GitOp, Span] = field(default_factory=dict)
     frontends: dict[StepId, Plan] = field(default_factory=dict)
 
     def __bool__(self) -> bool:

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 
 from bake.errors import Diagnostic, Span
 from bake.plan.graph import Graph
+from bake.plan.missing import advice
+from bake.plan.placing import placed
 from bake.plan.select import SourceMissing, select
 from bake.plan.step import CopyAction, CopyOp, LocalOp, StepId
 from bake.plan.tree import Tree
@@ -22,9 +24,8 @@ def missing_sources(graph: Graph, trees: Mapping[LocalOp, Tree]) -> Iterator[Dia
         try:
             select(trees[context], action)
         except SourceMissing as missing:
-            span = next((origin.span for origin in graph.origins.get(id_, ())), None)
-            hint = "check the path, relative to the context, and the ignore file"
-            yield Diagnostic("missing-source", str(missing), span, hint, "warning")
+            found = Diagnostic("missing-source", str(missing), hint=advice(context, missing), severity="warning")
+            yield placed(found, graph.origins.get(id_, ()))
 
 
 def large_contexts(

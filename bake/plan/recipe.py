@@ -100,7 +100,8 @@ class Recipe:
         triggers = base.onbuild
         builder.onbuild = []
         errors: list[Diagnostic] = []
-        instructions = [parse_instruction(text, stage.span) for text in triggers]
+        place = place_of(stage.span, stage.base)
+        instructions = [parse_instruction(text, place) for text in triggers]
         for instruction in [*instructions, *stage.instructions]:
             try:
                 lower(builder, instruction)
@@ -228,8 +229,11 @@ class Recipe:
                 return self.stage(found).step
         return self._named(name, stage.platform, span).step
 
-    def reads(self, source: StepId, action: CopyAction) -> None:
-        match self.graph.steps[source].op:
+    def reads(self, source: StepId, action: CopyAction, span: Span | None = None) -> None:
+        op = self.graph.steps[source].op
+        if span is not None and isinstance(op, HttpOp | GitOp):
+            self.compiler.needs.places.setdefault(op, span)
+        match op:
             case LocalOp() as op if op not in self.compiler.facts.trees:
                 self.compiler.needs.trees.setdefault(op, {})[action] = None
             case HttpOp() as op if op not in self.compiler.facts.urls:

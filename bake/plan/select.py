@@ -21,9 +21,10 @@ from bake.plan.tree import Entry, Tree, digest_of
 class SourceMissing(Exception):
     """A named source is not in the tree. `path` starts with a slash."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, tree: Tree) -> None:
         super().__init__(f'"{path}": not found')
         self.path = path
+        self.tree = tree
 
 
 class Item(msgspec.Struct, frozen=True, array_like=True):
@@ -87,13 +88,13 @@ def resolve(tree: Tree, path: str) -> str:
     def link(here: str) -> str | None:
         entry = tree.get(here)
         if entry is None:
-            raise SourceMissing("/" + path.strip("/"))
+            raise SourceMissing("/" + path.strip("/"), tree)
         return entry.link if entry.kind == "l" else None
 
     try:
         return follow(link, path)
     except TooManyLinks:
-        raise SourceMissing("/" + path.strip("/")) from None
+        raise SourceMissing("/" + path.strip("/"), tree) from None
 
 
 def _entry(tree: Tree, path: str) -> Entry:

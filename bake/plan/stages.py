@@ -46,7 +46,7 @@ def source_stage(dockerfile: Dockerfile, name: str, stage: Stage, span: Span, nu
 
     Raises InputError for a stage that comes later, for itself, and for an index that does not exist.
     """
-    span = place_of(span, f"from={name}")
+    span = place_of(span, f"--from={name}", f"from={name}")
     if numeric and name.isdecimal():
         if int(name) == stage.index:
             raise InputError(Diagnostic("stage-cycle", f"circular dependency detected on stage: {name}", span))

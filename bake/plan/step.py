@@ -268,6 +268,18 @@ def make_step(
     return Step(StepId(hashlib.sha256(body).hexdigest()[:32]), op, inputs, platform, ambient, uncached)
 
 
+Named = Literal["source", "destination", "owner", "secret", "ssh"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A word of an instruction that its step may fail over, and how messages name it: "" where they do not."""
+
+    what: Named
+    told: str
+    span: Span
+
+
 @dataclass(frozen=True, slots=True)
 class Origin:
     """An instruction of a target's Dockerfile that a step stands for.
@@ -283,6 +295,7 @@ class Origin:
     instruction: str
     span: Span | None = None
     target_platform: str = ""
+    words: tuple[Word, ...] = field(default=(), compare=False, repr=False)
 
     def slot(self, root: str) -> str:
         """The step's stable address from run to run; `root` is the spec's directory, for many specs share a store."""

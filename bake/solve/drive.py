@@ -19,6 +19,7 @@ from bake.events import Event
 from bake.oci.reference import parse_reference
 from bake.plan.key import key_of
 from bake.plan.outcome import Image, Plan
+from bake.plan.placing import placed
 from bake.plan.reason import Why
 from bake.plan.select import SourceMissing
 from bake.plan.step import (
@@ -299,8 +300,8 @@ class Drive:
         self._frontier.finish(step.id)
 
     def _failed(self, step: Step, error: BakeError, started: float | None, why: Why | None = None) -> None:
-        span = next((origin.span for origin in self.plan.origins.get(step.id, ())), None)
-        error.diagnostics = tuple(diagnostic.at(span) for diagnostic in error.diagnostics)
+        origins = self.plan.origins.get(step.id, ())
+        error.diagnostics = tuple(placed(diagnostic, origins) for diagnostic in error.diagnostics)
         if error not in self.errors:
             self.errors.append(error)
         code = error.exit_code_of_step if isinstance(error, StepFailed) else None

@@ -7,7 +7,9 @@ from dataclasses import dataclass, field
 
 from bake.errors import BakeError, Diagnostic, StepError
 from bake.events import StepInfo, StepReport
+from bake.plan.missing import advice, source_of
 from bake.plan.outcome import Image, LayerRef, Plan
+from bake.plan.placing import placed
 from bake.plan.select import SourceMissing
 from bake.plan.step import ImageOp, Origin, StepId
 from bake.plan.tree import StateId, state_of_images
@@ -88,11 +90,13 @@ def needs(plan: Plan, step: StepId) -> tuple[StepId, ...]:
 
 
 def missing_source(step: StepId, plan: Plan, error: SourceMissing) -> StepError:
-    """The error of a COPY or ADD whose source is not there."""
-    origin = next(iter(plan.origins.get(step, ())), None)
+    """The error of a step that reads what is not there, at the word that names it."""
+    origins = plan.origins.get(step, ())
+    origin = next(iter(origins), None)
     message = f"{origin.instruction if origin else 'COPY'}: {error}"
-    hint = "check the path, the context directory and .dockerignore"
-    return StepError(Diagnostic("missing-source", message, origin.span if origin else None, hint))
+    reader = plan.steps[step]
+    source = plan.steps[reader.inputs[source_of(reader, error)]]
+    return StepError(placed(Diagnostic("missing-source", message, hint=advice(source.op, error)), origins))
 
 
 def place(origin: Origin) -> str:

@@ -161,11 +161,11 @@ def test_wrong_input(bake: Call) -> None:
 FAILED [missing 0 1] COPY nowhere /
   missing:dockerfile-inline:2
 error[missing-source]: COPY nowhere /: "/nowhere": not found
- --> missing:dockerfile-inline:2:1
+ --> missing:dockerfile-inline:2:6
   |
 2 | COPY nowhere /
-  | ^^^^^^^^^^^^^^
-  = hint: check the path, the context directory and .dockerignore
+  |      ^^^^^^^
+  = hint: check the path, relative to the context, and the ignore file
 """,
         )
     )

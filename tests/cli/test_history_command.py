@@ -62,7 +62,7 @@ def test_what_made_a_run_fail_is_kept_with_it(line: Call) -> None:
     assert {name: kept[name] for name in json.loads(printed)} == json.loads(printed)
     assert [found["code"] for found in kept["diagnostics"]] == ["missing-source"]
     out = line("history 1")[1]
-    assert out.count("error[missing-source]") == 1 and " --> app:dockerfile-inline:4:1\n" in out
+    assert out.count("error[missing-source]") == 1 and " --> app:dockerfile-inline:4:6\n" in out
 
 
 def test_an_unknown_run(line: Call) -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bake.dockerfile import wildcards
-from bake.dockerfile.ignore import Matcher, parse_patterns
+from bake.dockerfile.ignore import BadPattern, Matcher, parse_patterns
 
 TREE = ["r.md", "a/r.md", "a/b/r.md", "a/b/k.txt", "node_modules/keep.js", "node_modules/x/i.js", "src/n.log", ".hid"]
 
@@ -48,11 +48,13 @@ def test_patterns_leave_out_what_mobys_do(text: str, out: set[str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "message"), [("a\n[", "line 2: syntax error"), ("!", "illegal exclusion pattern"), ("a\\", "syntax")]
+    ("text", "message", "line"),
+    [("a\n[", "syntax error", 2), ("!", "illegal exclusion pattern", 1), ("a\n\nb\\", "syntax", 3)],
 )
-def test_malformed_patterns_are_errors_with_their_line(text: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
+def test_malformed_patterns_are_errors_with_their_line(text: str, message: str, line: int) -> None:
+    with pytest.raises(BadPattern, match=message) as caught:
         parse_patterns(text)
+    assert caught.value.line == line
 
 
 def test_ignored_directories_are_entered_only_for_exceptions() -> None:

@@ -34,7 +34,7 @@ def marked(text: str) -> list[str]:
         ("COPY --chown=1 \\\n --form=x a b", "3:--form=x"),
         ("COPY --from=$x a b", "2:--from=$x"),
         ("RUN --network=hots true", "2:--network=hots"),
-        ("RUN --mount=type=bind --mount=from=$a true", "2:--mount=from=$a"),
+        ("RUN --mount=type=bind --mount=from=$a true", "2:from=$a"),
         ("ENV a=b \\\n  c \\\n  d=e", "3:c"),
         ("ENV a=b =c", "2:=c"),
         ("HEALTHCHECK --retries=-1 CMD x", "2:--retries=-1"),

@@ -107,7 +107,7 @@ def test_the_ignore_file_that_counts(ignore: dict[str, str], code: bool) -> None
 
 def test_sources_that_are_not_there() -> None:
     files = {"/w/Dockerfile": "FROM scratch AS a\nCOPY a.log *.txt /\nCOPY --link b.log /\nFROM a\nCOPY --from=a b /\n"}
-    assert found("[target.app]\n", files) == ["Dockerfile:3:1: missing-source"]
+    assert found("[target.app]\n", files) == ["Dockerfile:3:13: missing-source"]
 
 
 @pytest.mark.parametrize(

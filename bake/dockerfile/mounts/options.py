@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bake.dockerfile.forms import place_of
 from bake.dockerfile.instructions import Mount
 from bake.errors import Diagnostic, InputError, Span, nearest
 
@@ -58,26 +59,28 @@ def parse_mount(text: str, span: Span) -> Mount:
     for key, _, value in fields:
         if key.lower() == "from" and "$" in value:
             hint = "FROM takes variables: FROM $IMAGE AS name, then from=name"
-            raise wrong("'from' doesn't support variable expansion, define alias stage instead", span, hint)
+            place = place_of(span, f"{key}={value}")
+            raise wrong("'from' doesn't support variable expansion, define alias stage instead", place, hint)
     return Mount(options=tuple((key.lower(), value if equals else None) for key, equals, value in fields), span=span)
 
 
 def read_options(mount: Mount, expand: Callable[[str], str]) -> Options:
-    """The values, expanded. `required` and `size` must come after their `type`. Raises InputError at the mount."""
+    """The values, expanded. `required` and `size` must come after their `type`. Raises InputError at the option."""
     found = Options()
     for key, text in mount.options:
-        name, value = (key, expand(text)) if text is not None else _bare(key, mount.span)
+        name, value = (key, expand(text)) if text is not None else _bare(key, mount.at(key))
         option = _OPTIONS.get(name)
         if option is None:
             message = f"unexpected key '{key}' in '{key}={text}'"
-            raise wrong(message, mount.span, did_you_mean(key, tuple(_OPTIONS)))
+            raise wrong(message, mount.at(key), did_you_mean(key, tuple(_OPTIONS)))
         if option.types and found.type not in option.types:
             hint = f"{name} is for {' and '.join(option.types)}, and comes after type="
-            raise wrong(f"unexpected key '{key}' for mount type '{found.type}'", mount.span, hint)
+            raise wrong(f"unexpected key '{key}' for mount type '{found.type}'", mount.at(key), hint)
         try:
             found = replace(found, **{option.field: option.read(name, value)})
         except ValueError as error:
-            raise wrong(str(error), mount.span, did_you_mean(value.lower(), option.known) or option.form) from None
+            form = did_you_mean(value.lower(), option.known) or option.form
+            raise wrong(str(error), mount.at(key), form) from None
     return found
 
 

@@ -18,27 +18,26 @@ from bake.dockerfile.mounts.kinds import (
 )
 from bake.dockerfile.mounts.options import Options, read_options, wrong
 from bake.dockerfile.paths import clean
-from bake.errors import Span
 
 
 def resolve_mount(mount: Mount, expand: Callable[[str], str]) -> ResolvedMount:
-    """The mount with its values expanded and its defaults filled in. Raises InputError at the mount."""
+    """The mount with its values expanded and its defaults filled in. Raises InputError at the option that is wrong."""
     options = read_options(mount, expand)
     if options.type not in ("cache", "secret", "ssh"):
         for name in ("mode", "uid", "gid"):
             if getattr(options, name) is not None:
-                raise wrong(f'{name} not allowed for "{options.type}" type mounts', mount.span)
-    made = _BUILDERS[options.type](options, mount.span)
+                raise wrong(f'{name} not allowed for "{options.type}" type mounts', mount.at(name))
+    made = _BUILDERS[options.type](options, mount)
     if options.sharing is not None and options.type != "cache":
-        raise wrong(f"invalid cache sharing set for {options.type} mount", mount.span)
+        raise wrong(f"invalid cache sharing set for {options.type} mount", mount.at("sharing"))
     return made
 
 
-def _bind(options: Options, _: Span) -> BindMount:
+def _bind(options: Options, _: Mount) -> BindMount:
     return BindMount(options.target, options.source or "/", options.from_ or None, options.readonly is not False)
 
 
-def _cache(options: Options, _: Span) -> CacheMount:
+def _cache(options: Options, _: Mount) -> CacheMount:
     return CacheMount(
         target=options.target,
         id=options.id or clean(options.target),
@@ -52,20 +51,20 @@ def _cache(options: Options, _: Span) -> CacheMount:
     )
 
 
-def _tmpfs(options: Options, _: Span) -> TmpfsMount:
+def _tmpfs(options: Options, _: Mount) -> TmpfsMount:
     return TmpfsMount(options.target, options.size)
 
 
-def _secret(options: Options, span: Span) -> SecretMount:
+def _secret(options: Options, mount: Mount) -> SecretMount:
     if options.from_:
-        raise wrong("secret mount should not have a from", span)
+        raise wrong("secret mount should not have a from", mount.at("from"))
     if options.sharing is not None:
-        raise wrong("secret mount should not define sharing", span)
+        raise wrong("secret mount should not define sharing", mount.at("sharing"))
     if options.source and options.id:
-        raise wrong("both source and id can't be set", span, "keep id")
+        raise wrong("both source and id can't be set", mount.at("source", "src"), "keep id")
     id = options.id or options.source or basename(options.target)
     if not id:
-        raise wrong("invalid secret mount. one of source, target required", span, "add id=NAME")
+        raise wrong("invalid secret mount. one of source, target required", mount.span, "add id=NAME")
     target = options.target
     if not target and options.env is None:
         target = f"/run/secrets/{basename(id)}"
@@ -73,9 +72,9 @@ def _secret(options: Options, span: Span) -> SecretMount:
     return SecretMount(id, target, env, *_owner(options, 0o400), required=options.required)
 
 
-def _ssh(options: Options, span: Span) -> SshMount:
+def _ssh(options: Options, mount: Mount) -> SshMount:
     if options.source:
-        raise wrong("ssh does not support source", span, "id=NAME chooses an agent")
+        raise wrong("ssh does not support source", mount.at("source", "src"), "id=NAME chooses an agent")
     return SshMount(options.id or "default", options.target, *_owner(options, 0o600), required=options.required)
 
 
@@ -88,6 +87,6 @@ def _or(value: int | None, default: int) -> int:
     return default if value is None else value
 
 
-_BUILDERS: dict[str, Callable[[Options, Span], ResolvedMount]] = {
+_BUILDERS: dict[str, Callable[[Options, Mount], ResolvedMount]] = {
     "bind": _bind, "cache": _cache, "tmpfs": _tmpfs, "secret": _secret, "ssh": _ssh,
 }  # fmt: skip

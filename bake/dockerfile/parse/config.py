@@ -38,8 +38,10 @@ def parse_volume(raw: Raw) -> Volume:
     paths = raw.words()
     if not paths:
         raise raw.none()
-    if not all(path.strip() for path in paths):
-        raise raw.fail("empty-volume", "VOLUME specified can not be an empty string", FORMS["VOLUME"])
+    for path in paths:
+        if not path.strip():
+            message = "VOLUME specified can not be an empty string"
+            raise raw.fail("empty-volume", message, FORMS["VOLUME"], raw.at(f'"{path}"'))
     return Volume(span=raw.span, text=raw.text, paths=paths)
 
 

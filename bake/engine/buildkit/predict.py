@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from bake.engine.buildkit.decide import Decider
-from bake.errors import Diagnostic, StepError
+from bake.errors import StepError
 from bake.plan.outcome import Plan
 from bake.ports.store import Store
 from bake.solve.contents import Contents
 from bake.solve.journal import Journal
-from bake.solve.results import Solution
+from bake.solve.results import Solution, missing_source
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
 
@@ -20,10 +20,7 @@ def predict(plan: Plan, store: Store, contents: Contents, tasks: Tasks, root: st
     journal, errors = Journal(plan, lambda _event: None), list[StepError]()
     for id, step in plan.steps.items():
         if id in found.missing:
-            origin = next(iter(plan.origins.get(id, ())), None)
-            message = f"{origin.instruction if origin else 'COPY'}: {found.missing[id]}"
-            hint = "check the path, the context directory and .dockerignore"
-            errors.append(StepError(Diagnostic("missing-source", message, origin.span if origin else None, hint)))
+            errors.append(missing_source(id, plan, found.missing[id]))
         elif id in found.keys:
             journal.ended(step, "run" if id in found.whys else "cached", found.whys.get(id))
     return Solution({}, journal.reports, tuple(errors))

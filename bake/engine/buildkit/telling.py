@@ -13,6 +13,7 @@ from bake.errors import BakeError
 from bake.oci.model import ImageConfig
 from bake.oci.platform import parse_platform
 from bake.plan.outcome import HistoryLine, Image, LayerRef, Plan
+from bake.plan.placing import placed
 from bake.plan.step import StepId
 from bake.ports.store import Store
 from bake.solve.capacity import Amount
@@ -55,6 +56,5 @@ async def asked_config(
             build = Build(site, image, plan.steps, tasks, board, Images(plan, store, decisions), how)
             return (await build.configs())[step]
     except BakeError as error:
-        span = origin.span if origin is not None else None
-        error.diagnostics = tuple(diagnostic.at(span) for diagnostic in error.diagnostics)
+        error.diagnostics = tuple(placed(diagnostic, plan.origins.get(step, ())) for diagnostic in error.diagnostics)
         raise

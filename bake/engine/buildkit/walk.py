@@ -17,16 +17,17 @@ from bake.engine.buildkit.images import Held, Images
 from bake.engine.buildkit.pool import Pool
 from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.solve import BuilderBusy, BuilderLost
-from bake.errors import BakeError, Diagnostic, StepError, StepFailed
+from bake.errors import BakeError, Diagnostic, StepFailed
 from bake.events import Event
 from bake.plan.outcome import Image, Plan
+from bake.plan.placing import placed
 from bake.plan.step import StepId
 from bake.plan.tree import SCRATCH, StateId
 from bake.ports.store import Store
 from bake.solve.capacity import Amount
 from bake.solve.contents import Contents
 from bake.solve.journal import Journal
-from bake.solve.results import MadeImage, Solution
+from bake.solve.results import MadeImage, Solution, missing_source
 from bake.solve.settings import Settings
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
@@ -92,10 +93,7 @@ class Walk:
         """Whether a source of one of its steps is missing, which is told here."""
         bad = [step for step in self._needed(image) if step in self._decisions.missing]
         for id in bad:
-            step, error = self.plan.steps[id], self._decisions.missing[id]
-            hint = "check the path, the context directory and .dockerignore"
-            self._fail(id, StepError(Diagnostic("missing-source", f"{self._said(id)}: {error}", hint=hint)))
-            del step
+            self._fail(id, missing_source(id, self.plan, self._decisions.missing[id]))
         return bool(bad)
 
     def _is_known(self, image: Image) -> bool:
@@ -233,16 +231,12 @@ class Walk:
                 self._board.end(id, "skipped")
 
     def _fail(self, id: StepId, error: BakeError) -> None:
-        span = next((origin.span for origin in self.plan.origins.get(id, ())), None)
-        error.diagnostics = tuple(diagnostic.at(span) for diagnostic in error.diagnostics)
+        origins = self.plan.origins.get(id, ())
+        error.diagnostics = tuple(placed(diagnostic, origins) for diagnostic in error.diagnostics)
         code = error.exit_code_of_step if isinstance(error, StepFailed) else None
         if id not in self._board.ended:
             self.errors.append(error)
         self._board.end(id, "failed", 0.0, code)
-
-    def _said(self, id: StepId) -> str:
-        origin = next(iter(self.plan.origins.get(id, ())), None)
-        return origin.instruction if origin else "COPY"
 
     def _leave_rest(self) -> None:
         for id in self.plan.steps:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote, urlsplit
 
-from bake.dockerfile.forms import place_of
+from bake.dockerfile.forms import place_of, word_hint
 from bake.dockerfile.instructions import Add, Copy, Heredoc, Transfer
 from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError, Span
@@ -14,7 +14,7 @@ from bake.plan.git_url import is_git_url, parse_git_url
 from bake.plan.lower.owners import check_owner
 from bake.plan.lower.stage import StageBuilder
 from bake.plan.select import check_patterns
-from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
+from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, Word, WriteOp, WrittenFile
 from bake.words import WordError, expand_heredoc
 
 _CHECKSUM = "ADD --checksum=sha256:… URL DESTINATION, one source at a time"
@@ -53,15 +53,9 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
     checksum = stage.word(instruction.checksum, span) if instruction.checksum else ""
     remote = [text for text in texts if is_remote(text)]
     if checksum and len(texts) != 1:
-        raise InputError(
-            Diagnostic("bad-checksum", "checksum can't be specified for multiple sources", span, _CHECKSUM)
-        )
+        raise _bad_checksum("checksum can't be specified for multiple sources", instruction)
     if checksum and not remote:
-        message, place = (
-            "checksum requires HTTP(S) or Git sources",
-            place_of(span, f"--checksum={instruction.checksum}"),
-        )
-        raise InputError(Diagnostic("bad-checksum", message, place, _CHECKSUM))
+        raise _bad_checksum("checksum requires HTTP(S) or Git sources", instruction)
     sources: list[tuple[str, StepId | None]] = []
     for text in texts:
         if not is_remote(text):
@@ -76,7 +70,7 @@ def lower_add(stage: StageBuilder, instruction: Add) -> None:
 
 def remote_op(text: str, instruction: Add, checksum: str) -> GitOp | HttpOp:
     """What an ADD of a URL fetches. Raises InputError."""
-    return _git(text, instruction, checksum) if is_git_url(text) else _http(text, checksum, instruction.span)
+    return _git(text, instruction, checksum) if is_git_url(text) else _http(text, checksum, instruction)
 
 
 def is_remote(text: str) -> bool:
@@ -84,10 +78,10 @@ def is_remote(text: str) -> bool:
     return text.startswith(("http://", "https://")) or is_git_url(text)
 
 
-def _http(url: str, checksum: str, span: Span) -> HttpOp:
+def _http(url: str, checksum: str, instruction: Add) -> HttpOp:
     if checksum and not is_digest(checksum) and checksum.partition(":")[0] in ("sha256", checksum):
         message = f"invalid checksum {checksum}: it is no sha256: and 64 hexadecimal digits"
-        raise InputError(Diagnostic("bad-checksum", message, span, _CHECKSUM))
+        raise _bad_checksum(message, instruction)
     name = unquote(urlsplit(url).path.rpartition("/")[2])
     return HttpOp(url, name if name not in ("", ".", "..") and "/" not in name else "__unnamed__", checksum)
 
@@ -96,7 +90,13 @@ def _git(url: str, instruction: Add, checksum: str) -> GitOp:
     try:
         return parse_git_url(url, instruction.keep_git_dir, checksum)
     except ValueError as error:
-        raise InputError(Diagnostic("bad-git-url", f"{url}: {error}", instruction.span)) from None
+        place = place_of(instruction.span, url, *instruction.sources)
+        raise InputError(Diagnostic("bad-git-url", f"{url}: {error}", place)) from None
+
+
+def _bad_checksum(message: str, instruction: Add) -> InputError:
+    place = place_of(instruction.span, f"--checksum={instruction.checksum}")
+    return InputError(Diagnostic("bad-checksum", message, place, _CHECKSUM))
 
 
 def _lower(
@@ -114,7 +114,7 @@ def _lower(
     mode = stage.word(instruction.chmod, span) if instruction.chmod else ""
     _check_mode(mode, instruction)
     link = instruction.link and not mode
-    check_owner(stage, owner, place_of(span, "--chown="), link)
+    check_owner(stage, owner, place_of(span, f"--chown={instruction.chown}"), link)
     graph = stage.world.graph
     inputs = _Inputs(graph.add(ScratchOp()) if link else stage.step)
     actions = [
@@ -125,14 +125,11 @@ def _lower(
         for path, step in sources
         if step is not None
     ]  # fmt: skip
-    for action in actions:
-        try:
-            check_patterns(action)
-        except ValueError as error:
-            pattern = re.search(r"'(.+)'", str(error))
-            place = place_of(span, pattern[1] if pattern else "")
-            raise InputError(Diagnostic("bad-pattern", str(error), place, "escape it with a backslash")) from None
-        stage.world.reads(inputs.steps[action.input], action)
+    places = [place_of(span, written) for written in instruction.sources]
+    for action, place in zip(actions, places, strict=False):
+        _check_patterns(action, instruction, place)
+        stage.world.reads(inputs.steps[action.input], action, place)
+    words = _words(instruction, [action.source for action in actions], places)
     if instruction.heredocs:
         files = graph.add(WriteOp(tuple(_written(stage, heredoc, instruction) for heredoc in instruction.heredocs)))
         number = inputs.number(files)
@@ -142,10 +139,31 @@ def _lower(
     op = CopyOp(tuple(actions))
     label = _label(keyword, instruction)
     if not link:
-        stage.layer(op, tuple(inputs.steps), instruction, label, created_by)
+        stage.layer(op, tuple(inputs.steps), instruction, label, created_by, words=words)
         return
     made = graph.add(op, tuple(inputs.steps), str(stage.platform), uncached=stage.uncached)
-    stage.layer(MergeOp(), (stage.step, made), instruction, label, created_by, worker=made)
+    stage.layer(MergeOp(), (stage.step, made), instruction, label, created_by, worker=made, words=words)
+
+
+def _words(instruction: Transfer, paths: list[str], places: list[Span]) -> tuple[Word, ...]:
+    """What the step may fail over. `paths`: of its sources, each with the place where it is written."""
+    span = instruction.span
+    written = [(f"/{h.name}", place_of(span, f"<<{h.name}", f"<<-{h.name}")) for h in instruction.heredocs]
+    sources = [(path.replace("/./", "/"), place) for path, place in zip(paths, places, strict=False)]
+    return (
+        *(Word("source", f'"{path}"', place) for path, place in [*sources, *written]),
+        Word("destination", "", place_of(span, instruction.dest)),
+        *([Word("owner", "", place_of(span, f"--chown={instruction.chown}"))] if instruction.chown else ()),
+    )
+
+
+def _check_patterns(action: CopyAction, instruction: Transfer, source: Span) -> None:
+    try:
+        check_patterns(action)
+    except ValueError as error:
+        excluded = [f"--exclude={pattern}" for pattern in instruction.exclude if pattern in str(error)]
+        place = place_of(instruction.span, *excluded) if excluded else source
+        raise InputError(Diagnostic("bad-pattern", str(error), place, "escape it with a backslash")) from None
 
 
 def _check_mode(mode: str, instruction: Transfer) -> None:
@@ -183,7 +201,21 @@ def _written(stage: StageBuilder, heredoc: Heredoc, instruction: Transfer) -> Wr
     try:
         return WrittenFile(f"/{heredoc.name}", expand_heredoc(body, stage.scope).text)
     except WordError as error:
-        raise InputError(Diagnostic("bad-substitution", f"heredoc {heredoc.name}: {error}", instruction.span)) from None
+        message = f"heredoc {heredoc.name}: {error}"
+        place = _within(instruction.span, heredoc, body, error.offset)
+        raise InputError(Diagnostic("bad-substitution", message, place, word_hint(message))) from None
+
+
+def _within(span: Span, heredoc: Heredoc, body: str, offset: int) -> Span:
+    """The rest of the line from an offset of a body on, else, where the file has no such line, the heredoc's word."""
+    start = body.rfind("\n", 0, offset) + 1
+    wanted = body[start:].partition("\n")[0]
+    for number in range(span.line, span.end_line + 1):
+        row = span.source.text.split("\n")[number - 1]
+        if row.endswith(wanted) and not row.removesuffix(wanted).strip("\t"):
+            column = len(row) - len(wanted) + offset - start + 1
+            return Span(span.source, number, column, number, len(row) + 1)
+    return place_of(span, f"<<{heredoc.name}", f"<<-{heredoc.name}")
 
 
 def _created_by(

@@ -62,20 +62,24 @@ def lower_maintainer(stage: StageBuilder, instruction: df.Maintainer) -> None:
 
 def lower_volume(stage: StageBuilder, instruction: df.Volume) -> None:
     paths = [stage.word(path, instruction.span).strip() for path in instruction.paths]
-    if not all(paths):
-        raise InputError(Diagnostic("empty-volume", "VOLUME specified can not be an empty string", instruction.span))
+    for path, written in zip(paths, instruction.paths, strict=True):
+        if not path:
+            place = place_of(instruction.span, written)
+            message = "VOLUME specified can not be an empty string"
+            raise InputError(Diagnostic("empty-volume", message, place, FORMS["VOLUME"]))
     stage.set(volumes={**(stage.config.volumes or {}), **{path: {} for path in paths}})
     stage.note("VOLUME " + golang.plain_list(paths))
 
 
 def lower_expose(stage: StageBuilder, instruction: df.Expose) -> None:
-    words = [word for port in sorted(instruction.ports) for word in stage.words(port, instruction.span)]
-    try:
-        ports = expand_ports(words)
-    except ValueError as error:
-        bad = next((port for port in instruction.ports if port in str(error)), "")
-        place = place_of(instruction.span, bad)
-        raise InputError(Diagnostic("bad-port", str(error), place, FORMS["EXPOSE"])) from None
+    words = [(word, port) for port in sorted(instruction.ports) for word in stage.words(port, instruction.span)]
+    for word, port in words:
+        try:
+            expand_ports([word])
+        except ValueError as error:
+            place = place_of(instruction.span, port)
+            raise InputError(Diagnostic("bad-port", str(error), place, FORMS["EXPOSE"])) from None
+    ports = expand_ports([word for word, _ in words])
     stage.set(exposed_ports={**(stage.config.exposed_ports or {}), **{port: {} for port in ports}})
     stage.note("EXPOSE " + golang.plain_list(ports))
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal
 
 from bake.dockerfile import mounts as df
 from bake.dockerfile.forms import place_of
-from bake.dockerfile.instructions import Heredoc, Run
+from bake.dockerfile.instructions import Heredoc, Mount, Run
 from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
 from bake.plan.lower.stage import StageBuilder
@@ -22,6 +22,7 @@ from bake.plan.step import (
     SshMount,
     StepId,
     TmpfsMount,
+    Word,
     WrittenFile,
 )
 
@@ -30,15 +31,20 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
     if instruction.devices:
         message = "RUN --device: no engine of bake gives devices to steps"
         hint = "remove the flag, or use `docker buildx build` for this image"
-        raise InputError(Diagnostic("no-device", message, instruction.span, hint))
+        place = place_of(instruction.span, *(f"--device={device}" for device in instruction.devices))
+        raise InputError(Diagnostic("no-device", message, place, hint))
     target = stage.world.target
-    _need(instruction.security == "insecure", "security.insecure", stage, instruction)
-    _need(instruction.network == "host" and target.network != "host", "network.host", stage, instruction)
+    if instruction.security == "insecure":
+        _need("security.insecure", "--security=insecure", stage, instruction)
+    if instruction.network == "host" and target.network != "host":
+        _need("network.host", "--network=host", stage, instruction)
     argv, files = _command(stage, instruction)
     inputs: list[StepId] = [stage.step]
     mounts: list[ExecMount] = []
-    for mount in _resolved(stage, instruction):
-        mounts.append(_mount(stage, instruction, mount, inputs, mounts))
+    words: list[Word] = []
+    for written in instruction.mounts:
+        mounts.append(_mount(stage, written, _resolved(stage, written), inputs, mounts))
+        words += _words(written, mounts[-1])
     names = dict.fromkeys([*stage.env, *(name for name in stage.args if name in stage.scope)])
     arguments = tuple(name for name in stage.args if name in stage.scope and name not in stage.env)
     op = ExecOp(
@@ -57,14 +63,15 @@ def lower_run(stage: StageBuilder, instruction: Run) -> None:
         ulimits=target.ulimits,
     )
     shown = instruction.text if instruction.command.shell is not None else " ".join(argv)
-    stage.layer(op, tuple(inputs), instruction, f"RUN {shown}", _created_by(stage, argv))
+    stage.layer(op, tuple(inputs), instruction, f"RUN {shown}", _created_by(stage, argv), words=tuple(words))
 
 
-def _need(asked: bool, entitlement: str, stage: StageBuilder, instruction: Run) -> None:
+def _need(entitlement: str, flag: str, stage: StageBuilder, instruction: Run) -> None:
     """What a Dockerfile may not take by itself (§7.2). `network = "host"` of a target allows it as well."""
-    if asked and entitlement not in stage.world.target.entitlements:
+    if entitlement not in stage.world.target.entitlements:
         hint = f'add entitlements = ["{entitlement}"] to the target, if you trust the Dockerfile'
-        raise InputError(Diagnostic("not-entitled", f"{entitlement} is not allowed", instruction.span, hint))
+        place = place_of(instruction.span, flag)
+        raise InputError(Diagnostic("not-entitled", f"{entitlement} is not allowed", place, hint))
 
 
 def _command(stage: StageBuilder, instruction: Run) -> tuple[tuple[str, ...], tuple[WrittenFile, ...]]:
@@ -103,44 +110,55 @@ def _network(stage: StageBuilder, instruction: Run) -> Literal["default", "none"
     return "none" if asked == "none" else "host" if asked == "host" else "default"
 
 
-def _resolved(stage: StageBuilder, instruction: Run) -> Sequence[df.ResolvedMount]:
-    return [df.resolve_mount(mount, lambda text: stage.word(text, instruction.span)) for mount in instruction.mounts]
+def _resolved(stage: StageBuilder, mount: Mount) -> df.ResolvedMount:
+    return df.resolve_mount(mount, lambda text: stage.word(text, mount.span))
+
+
+def _words(written: Mount, mount: ExecMount) -> Iterator[Word]:
+    """What the step may fail over."""
+    match mount:
+        case BindMount():
+            yield Word("source", f'"{mount.source}"', written.at("source", "src"))
+        case SecretMount():
+            yield Word("secret", f"secret {mount.id}:", written.at("id", "source", "src", "target", "dst"))
+        case SshMount():
+            yield Word("ssh", f"ssh agent {mount.id}:", written.at("id"))
 
 
 def _mount(
-    stage: StageBuilder, instruction: Run, mount: df.ResolvedMount, inputs: list[StepId], earlier: Sequence[ExecMount]
+    stage: StageBuilder, written: Mount, mount: df.ResolvedMount, inputs: list[StepId], earlier: Sequence[ExecMount]
 ) -> ExecMount:
     match mount:
         case df.BindMount():
-            source = _source(stage, instruction, mount.from_)
+            source = _source(stage, written, mount.from_)
             number = _number(inputs, source)
             path = clean("/" + mount.source)
-            stage.world.reads(source, CopyAction(number, path, "/"))
-            return BindMount(_target(stage, mount.target, instruction), number, path, not mount.readonly)
+            stage.world.reads(source, CopyAction(number, path, "/"), written.at("from"))
+            return BindMount(_target(stage, mount.target, written), number, path, not mount.readonly)
         case df.CacheMount():
             number = -1
             if mount.from_:
-                number = _number(inputs, _source(stage, instruction, mount.from_))
+                number = _number(inputs, _source(stage, written, mount.from_))
             space = stage.world.build_args.get("BUILDKIT_CACHE_MOUNT_NS")
             name = f"{space}/{mount.id}" if space else mount.id
             return CacheMount(
-                _target(stage, mount.target, instruction), name, mount.sharing, number,
+                _target(stage, mount.target, written), name, mount.sharing, number,
                 clean("/" + mount.source), mount.mode, mount.uid, mount.gid, mount.readonly,
             )  # fmt: skip
         case df.TmpfsMount():
-            return TmpfsMount(_target(stage, mount.target, instruction), mount.size)
+            return TmpfsMount(_target(stage, mount.target, written), mount.size)
         case df.SecretMount():
-            target = _target(stage, mount.target, instruction) if mount.target else ""
+            target = _target(stage, mount.target, written) if mount.target else ""
             return SecretMount(mount.id, target, mount.env or "", mount.mode, mount.uid, mount.gid, mount.required)
         case df.SshMount():
             number = sum(isinstance(m, SshMount) for m in earlier)
-            target = _target(stage, mount.target or f"/run/buildkit/ssh_agent.{number}", instruction)
+            target = _target(stage, mount.target or f"/run/buildkit/ssh_agent.{number}", written)
             return SshMount(mount.id, target, mount.mode, mount.uid, mount.gid, mount.required)
 
 
-def _source(stage: StageBuilder, instruction: Run, name: str | None) -> StepId:
+def _source(stage: StageBuilder, mount: Mount, name: str | None) -> StepId:
     if name:
-        return stage.world.source(name, stage, instruction.span, False)
+        return stage.world.source(name, stage, mount.at("from"), False)
     return stage.world.context()
 
 
@@ -150,11 +168,11 @@ def _number(inputs: list[StepId], source: StepId) -> int:
     return inputs.index(source, 1)
 
 
-def _target(stage: StageBuilder, target: str, instruction: Run) -> str:
+def _target(stage: StageBuilder, target: str, mount: Mount) -> str:
     path = clean(target if target.startswith("/") else f"{stage.workdir}/{target}")
     path = "/" + path.lstrip("/")
     if path == "/":
-        place = place_of(instruction.span, f"target={target}")
         hint = "target=/PATH below the root"
+        place = mount.at("target", "dst", "destination")
         raise InputError(Diagnostic("bad-mount", f'invalid mount target "{target}"', place, hint))
     return path

@@ -14,7 +14,7 @@ from bake.oci.model import History, ImageConfig, RunConfig
 from bake.oci.platform import Platform
 from bake.plan.graph import Graph
 from bake.plan.outcome import HistoryLine, LayerRef
-from bake.plan.step import Ambient, CopyAction, Operation, Origin, StepId
+from bake.plan.step import Ambient, CopyAction, Operation, Origin, StepId, Word
 from bake.spec.target import Target
 from bake.words import WordError, expand, expand_words
 
@@ -62,8 +62,8 @@ class World(Protocol):
     def source(self, name: str, stage: StageBuilder, span: Span, numeric: bool) -> StepId:
         """The state or tree that `--from=name` or a mount's `from` means."""
 
-    def reads(self, source: StepId, action: CopyAction) -> None:
-        """Notes that `action` reads from `source`, so that its files get hashed."""
+    def reads(self, source: StepId, action: CopyAction, span: Span | None = None) -> None:
+        """Notes that `action` reads from `source`, named at `span`, so that its files get hashed."""
 
 
 class StageBuilder:
@@ -104,10 +104,12 @@ class StageBuilder:
         label: str,
         created_by: str,
         worker: StepId | None = None,
+        words: tuple[Word, ...] = (),
     ) -> None:
         """A step that makes the stage's next layer: graph node, history entry and origin.
 
-        `worker` is the step that does the work where that is another one (`--link`: the copy below the merge).
+        `worker` is the step that does the work where that is another one (`--link`: the copy below the merge). `words`
+        are those of the instruction that the step may fail over.
         """
         graph = self.world.graph
         step = graph.add(op, inputs, str(self.platform), self.world.ambient, self.uncached)
@@ -115,12 +117,12 @@ class StageBuilder:
         self.step = step
         self.layers.append(LayerRef(step))
         self.history.append(HistoryLine(created_by, step))
-        graph.stands_for(worker or step, self.origin(label, instruction.span))
+        graph.stands_for(worker or step, self.origin(label, instruction.span, words))
 
-    def origin(self, label: str, span: Span) -> Origin:
+    def origin(self, label: str, span: Span, words: tuple[Word, ...] = ()) -> Origin:
         on, of = str(self.platform), str(self.world.platform)
         label = " ".join(label.split())[:400]
-        return Origin(self.world.target.name, on, self.name, self.ordinal, label, span, of if of != on else "")
+        return Origin(self.world.target.name, on, self.name, self.ordinal, label, span, of if of != on else "", words)
 
     def word(self, text: str, span: Span) -> str:
         """`text` expanded to one word with the stage's variables. Raises InputError at `span`."""
