@@ -25,13 +25,14 @@ class Unread(Exception):
 
 
 class Contents:
-    """Digests of selections, each made once a run; those from states are kept in the store."""
+    """Selections, each read once a run; digests of those from states are kept in the store."""
 
     def __init__(self, facts: Facts, layers: Layers) -> None:
         self._facts = facts
         self._layers = layers
         self._trees: dict[StepId, Tree] = {}
         self._digests: dict[tuple[str, str], str] = {}
+        self._files: dict[tuple[str, str], Mapping[str, str]] = {}
 
     def digest(self, source: Step, state: StateId | None, action: CopyAction) -> str:
         """The content id of what `action` takes from `source` (whose result is `state`, None for a tree).
@@ -64,9 +65,13 @@ class Contents:
         """Path → short identity of each file taken from a context; empty for states and for very many files."""
         if state is not None or not isinstance(source.op, LocalOp | GitOp):
             return {}
-        roots: tuple[Root, ...] = select(self._tree(source, state), action)
-        found = {item.path: _identity(item.entry) for root in roots for item in root.items if item.entry.kind != "d"}
-        return found if len(found) <= _MOST_FILES else {}
+        memo = (source.id, selector(action))
+        if memo not in self._files:
+            roots: tuple[Root, ...] = select(self._tree(source, state), action)
+            items = (item for root in roots for item in root.items if item.entry.kind != "d")
+            found = {item.path: _identity(item.entry) for item in items}
+            self._files[memo] = found if len(found) <= _MOST_FILES else {}
+        return self._files[memo]
 
     def tree(self, source: Step) -> Tree:
         """The tree of a source that is no state."""

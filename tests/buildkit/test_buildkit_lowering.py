@@ -11,6 +11,7 @@ from inline_snapshot import snapshot
 from bake.engine.buildkit.capabilities import MOUNT_POINTS
 from bake.engine.buildkit.llb import Graph, Output, digest_of
 from bake.engine.buildkit.lower import LOWER, Lowering
+from bake.engine.buildkit.selections import Selections
 from bake.engine.buildkit.sent import send_copies, send_subtree
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.plan.select import SourceMissing
@@ -217,6 +218,21 @@ def test_the_name_of_what_is_sent_says_what_is_chosen_and_not_what_is_found() ->
     third, _ = send_copies(TreeInput("/ctx", TREE), [CopyAction(1, "/d", "/x")], "context")
     assert first.name == second.name != third.name
     assert first != second
+
+
+def test_images_share_what_is_chosen_of_one_source() -> None:
+    selections, source = Selections(), make_step(LocalOp("/ctx"), (), "linux/amd64")
+    other, given = make_step(LocalOp("/other"), (), "linux/amd64"), TreeInput("/ctx", TREE)
+
+    def chosen(source: Step, action: CopyAction) -> Any:
+        return selections.copies(source, given, [action])
+
+    action = CopyAction(1, "/d", "/x")
+    assert chosen(source, action) is chosen(source, CopyAction(1, "/d", "/x"))
+    assert chosen(source, action)[0].name != chosen(other, action)[0].name
+    assert chosen(source, action)[0].name != chosen(source, CopyAction(1, "/a", "/x"))[0].name
+    assert selections.subtree(source, given, "/d") is selections.subtree(source, given, "/d")
+    assert selections.subtree(source, given, "/d")[1] != selections.subtree(source, given, "/a")[1]
 
 
 def test_symbolic_modes_are_applied_to_what_is_sent() -> None:

@@ -55,10 +55,11 @@ class Build:
         self._exports = Exports(site, image, images, settings, self._solve)
         self._states: Mapping[StepId, StateId] = defaultdict(lambda: SCRATCH)
         self._low = Lowering(
-            steps, self._given, site.caps, settings.platform, self._secret_id, self._agent_id, settings.shown
-        )
+            steps, self._given, site.caps, settings.platform, self._secret_id, self._agent_id, settings.shown,
+            site.selections,
+        )  # fmt: skip
         self._secrets, self._agents = site.secrets, site.agents
-        self._foreign = Foreign(steps, self._given, settings.store.layers.scratch)
+        self._foreign = Foreign(steps, self._given, settings.store.layers.scratch, site.selections)
         self._bundles = {step.id: Bundle(board, step, site.address.text) for step in self._foreign.needed()}
         self._session: Session | None = None
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from bake.dockerfile.mode import parse_mode
 from bake.engine.buildkit.capabilities import SYMBOLIC_MODES
 from bake.engine.buildkit.llb import Output, State
-from bake.engine.buildkit.sent import Placed, send_copies, source_identity
+from bake.engine.buildkit.sent import Placed
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.plan.select import split_parents
 from bake.plan.step import CopyAction, CopyOp, Step, WriteOp
@@ -45,7 +45,7 @@ class _Copies:
         low, step = self._low, self._step
         if low.is_sent(step, number):
             source = low.steps[step.inputs[number]]
-            sent, places = send_copies(low.given(source.id), actions, source_identity(source))
+            sent, places = low.selections.copies(source, low.given(source.id), actions)
             at = self._number(low.local(sent, step))
             rows = [[(at, self._from_place(a, p)) for p in found] for a, found in zip(actions, places, strict=True)]
         else:

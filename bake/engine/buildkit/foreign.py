@@ -16,7 +16,8 @@ from typing import Any
 
 from bake.engine.buildkit.gateway import Answer, Question
 from bake.engine.buildkit.lower import Lowering
-from bake.engine.buildkit.sent import Sent, SentFile, send_subtree, source_identity
+from bake.engine.buildkit.selections import Selections
+from bake.engine.buildkit.sent import Sent, SentFile, source_identity
 from bake.engine.buildkit.services.filesync import FileSync
 from bake.engine.buildkit.services.secrets import Secrets
 from bake.engine.buildkit.services.ssh import Agents
@@ -41,6 +42,7 @@ class Foreign:
     steps: Mapping[StepId, Step]
     given: Callable[[StepId], Input]
     scratch: Callable[[], Path]
+    selections: Selections
     configs: dict[StepId, ImageConfig] = field(default_factory=dict)
 
     def needed(self) -> list[Step]:
@@ -70,7 +72,7 @@ class Foreign:
         found = {"dockerfile": self._text(op)}
         for given, id in zip(op.given, step.inputs, strict=True):
             if given.kind == "local":
-                sent, _ = send_subtree(self.given(id), "/", source_identity(self.steps[id]))
+                sent, _ = self.selections.subtree(self.steps[id], self.given(id), "/")
                 found[given.name or "context"] = sent
         return found
 

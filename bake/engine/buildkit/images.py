@@ -44,7 +44,7 @@ class Images:
         self._plan = plan
         self._store = store
         self._decisions = decisions
-        self._rows: list[tuple[Record, Parts]] = []
+        self._rows: dict[str, tuple[Record, Parts]] = {}
         self._parts: dict[tuple[str, str], Part] = {}
         self._configs: dict[StepId, ImageConfig] = {}
 
@@ -183,13 +183,13 @@ class Images:
         if held != Held():
             self._store.records.remember_all(rows)
         else:  # nothing is lost with them but a question to the builder, so they wait for the end of the run
-            self._rows += rows
+            self._rows |= {record.key: (record, made) for record, made in rows}
 
     def flush(self) -> None:
         """Writes what waits."""
         if self._rows:
-            self._store.records.remember_all(self._rows)
-            self._rows = []
+            self._store.records.remember_all(list(self._rows.values()))
+            self._rows = {}
 
 
 def config_of(files: Files, key: str) -> ImageConfig | None:

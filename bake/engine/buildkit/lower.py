@@ -14,7 +14,8 @@ from typing import Any
 from bake.engine.buildkit import copies, mounts
 from bake.engine.buildkit.copies import KEEP
 from bake.engine.buildkit.llb import Graph, Output, State
-from bake.engine.buildkit.sent import Placed, Sent, send_subtree, source_identity
+from bake.engine.buildkit.selections import Selections
+from bake.engine.buildkit.sent import Placed, Sent
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.oci.reference import parse_reference
 from bake.plan.step import (
@@ -45,6 +46,7 @@ class Lowering:
     secret_id: Callable[[Step, SecretMount], str] = lambda _step, mount: mount.id
     agent_id: Callable[[Step, SshMount], str] = lambda _step, mount: mount.id
     names: Mapping[StepId, str] = field(default_factory=dict)
+    selections: Selections = field(default_factory=Selections)
     graph: Graph = field(default_factory=Graph)
     sent: dict[str, Sent] = field(default_factory=dict)
     digests: dict[str, list[StepId]] = field(default_factory=dict)
@@ -128,7 +130,7 @@ class Lowering:
         if not self.is_sent(step, number):
             return self.input(step, number), path or "/"
         source = self.steps[step.inputs[number]]
-        sent, at = send_subtree(self.given(source.id), path, source_identity(source))
+        sent, at = self.selections.subtree(source, self.given(source.id), path)
         return self.local(sent, step), at
 
 

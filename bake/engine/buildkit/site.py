@@ -14,6 +14,7 @@ from bake.engine.buildkit.docker import DockerApi
 from bake.engine.buildkit.failure import lost
 from bake.engine.buildkit.known import Known, ask
 from bake.engine.buildkit.passing import Passing
+from bake.engine.buildkit.selections import Selections
 from bake.engine.buildkit.services import health
 from bake.engine.buildkit.services.auth import Ask, Auth
 from bake.engine.buildkit.services.filesync import FileSync
@@ -38,6 +39,7 @@ class Site:
 
     def __post_init__(self) -> None:
         self.sync = FileSync()
+        self.selections = Selections()
         self.secrets = Secrets()
         self.agents = Agents()
         self._auth = Auth(self.ask)
