@@ -7,7 +7,9 @@ import json
 import socket
 import subprocess
 import tarfile
+import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,9 @@ from buildkit_daemon import Daemon
 from projects import statuses
 from registry_server import RegistryServer, registry
 
+from bake.app.building import build
+from bake.engine.buildkit.address import parse_address
+from bake.engine.buildkit.dial import Dialer
 from bake.engine.buildkit.docker import DockerApi
 from bake.errors import HostError
 
@@ -34,6 +39,14 @@ def built(project: Any, *names: str, **options: Any) -> Any:
     result = project.build(*names, **options)
     assert [d for e in result.errors for d in e.diagnostics] == []
     return result
+
+
+def load(project: Any, daemon: Daemon) -> None:
+    """Builds into the engine."""
+    options = project.options(load=True)
+    environment = {**options.environment, "DOCKER_HOST": f"unix://{daemon.socket}"}
+    result = anyio.run(build, replace(options, environment=environment), lambda _event: None)
+    assert [d for e in result.errors for d in e.diagnostics] == []
 
 
 def index_of(layout: Path) -> Any:
@@ -78,14 +91,7 @@ def test_compressions(project: Any, compression: str) -> None:
 def test_into_a_docker_engine(project: Any, daemon: Daemon) -> None:
     project.write("Dockerfile", f"{BASE}RUN echo load\nLABEL a=b\n")
     project.write("bake.toml", f'{TARGET}tags = ["loaded/app:1"]\n')
-    options = project.options(load=True)
-    environment = {**options.environment, "DOCKER_HOST": f"unix://{daemon.socket}"}
-    from dataclasses import replace
-
-    from bake.app.building import build
-
-    result = anyio.run(build, replace(options, environment=environment), lambda _event: None)
-    assert [d for e in result.errors for d in e.diagnostics] == []
+    load(project, daemon)
     connection = http.client.HTTPConnection("docker")
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(str(daemon.socket))
@@ -219,12 +225,13 @@ def test_images_of_the_same_layers_do_not_get_in_each_others_way(project: Any) -
     assert {t.status for t in result.report.targets.values()} == {"built"}
 
 
+def api_of(daemon: Daemon) -> DockerApi:
+    return DockerApi(Dialer(parse_address(daemon.address, {})))
+
+
 def names_passing(daemon: Daemon) -> list[str]:
     """Names in the engine under which bake takes images out of it."""
-    from bake.engine.buildkit.address import parse_address
-    from bake.engine.buildkit.dial import Dialer
-
-    with DockerApi(Dialer(parse_address(daemon.address, {})))._request("GET", "/images/json?all=1") as answer:
+    with api_of(daemon)._request("GET", "/images/json?all=1") as answer:
         images = json.loads(answer.read())
     return [tag for image in images for tag in image["RepoTags"] or () if "passing" in tag]
 
@@ -273,3 +280,22 @@ def test_no_name_goes_while_an_image_is_on_its_way(
     built(project, "all", fetch=True)
     assert met == [set()] * 12
     assert names_passing(daemon) == []
+
+
+def test_names_that_a_killed_run_left_go(project: Any, daemon: Daemon) -> None:
+    """Those of a run that may still be under way stay, as does what is not ours."""
+    project.write("Dockerfile", f"{BASE}RUN echo left behind\n")
+    now = int(time.time())
+    old, fresh = (f"bake-passing-{now - hours * 3600:x}-{'0' * 32}:1" for hours in (25, 23))
+    foreign = "bake-passing-by/on:foot"
+    rows = f'{TARGET}tags = ["{old}", "{fresh}", "{foreign}"]\n'
+    project.write("bake.toml", rows)
+    load(project, daemon)
+    assert {old, fresh, foreign} <= set(names_passing(daemon))
+    project.write("Dockerfile", f"{BASE}RUN echo another\n")
+    project.write("bake.toml", TARGET)
+    built(project, fetch=True)
+    assert sorted(names_passing(daemon)) == sorted([fresh, foreign])
+    api = api_of(daemon)
+    for name in (fresh, foreign):
+        api.drop(name)

@@ -42,6 +42,12 @@ class DockerApi:
         with self._request("GET", f"/images/{quote(name, safe='/:')}/json") as answer:
             return tuple(json.loads(answer.read())["RootFS"].get("Layers") or ())
 
+    def names(self, pattern: str) -> list[str]:
+        """Names of images whose repository matches, as `docker images` filters by reference."""
+        query = urlencode({"filters": json.dumps({"reference": [pattern]})})
+        with self._request("GET", f"/images/json?{query}") as answer:
+            return [name for image in json.loads(answer.read()) for name in image["RepoTags"] or ()]
+
     def drop(self, name: str) -> None:
         """Takes a name away, and the image with its last one, if the engine lets it go.
 
