@@ -1,14 +1,18 @@
-"""The differential cases built through our client on a real daemon, in one run; and what they are held to."""
+"""The differential cases built through our client on a real daemon, in one run; and what they are held to.
+
+KINDS is the table of the daemons: each has all cases but those known to differ on it, or a sample of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from buildkit_daemon import Daemon
+from buildkit_known import DIFFERENT, NEWER_DIFFERENT, NEWER_IN_CONTAINERD_DIFFERENT
 from diff_cases import Case
 from diff_errors import bake_class, judge_class
 from diff_images import differences
@@ -30,13 +34,24 @@ class Cases:
         asked = [*JUDGE.cases(), *(case for case in NEWEST.cases() if case.table in BEYOND)]
         self.all = [case for case in asked if case.name not in different][::every]
         self.images = [case for case in self.all if not case.fails]
-        self.recorded = named(case for case in self.images if case.table not in BEYOND)
-        self.beyond = named(case for case in self.images if case.table in BEYOND)
-        self.failing = named(case for case in self.all if case.fails)
+        self.recorded = [case for case in self.images if case.table not in BEYOND]
+        self.beyond = [case for case in self.images if case.table in BEYOND]
+        self.failing = [case for case in self.all if case.fails]
 
 
-def named(cases: Iterable[Case]) -> list[Any]:
-    return [pytest.param(case, id=case.name) for case in cases]
+KINDS: Mapping[str, Cases] = {
+    "daemon": Cases(DIFFERENT),
+    "graph_daemon": Cases(NEWER_DIFFERENT),
+    "newer_daemon": Cases(NEWER_IN_CONTAINERD_DIFFERENT, every=7),
+}
+"""Fixture of a daemon → its cases."""
+
+
+def rows(choose: Callable[[Cases], Iterable[Case]]) -> list[Any]:
+    """Parameters: the fixture of a daemon, and a case for it."""
+    return [
+        pytest.param(kind, case, id=f"{kind}-{case.name}") for kind, cases in KINDS.items() for case in choose(cases)
+    ]
 
 
 class RemoteSubject(Subject):
@@ -61,7 +76,7 @@ class Built:
         failed = {case.name: {"error": f"not built: {self._subject.said}"} for case in cases.images}
         self._images = failed | found | {name: {"error": text} for name, text in refused.items()}
 
-    def is_the_daemons_own(self, case: Case) -> None:
+    def is_as_recorded(self, case: Case) -> None:
         found = differences(JUDGE.result(case), self._images[case.name])
         assert unexplained("20.10", found) in ([], allowed("20.10", case))
 
