@@ -24,7 +24,6 @@ from bake.gather.lockfile import Lock, parse_lock
 from bake.gather.pins import Pins
 from bake.gather.scan import scan
 from bake.plan.affected import Touched, affected_steps, affected_targets
-from bake.plan.compile import compile_plan
 from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs
 from bake.plan.outcome import Plan
 from bake.plan.step import LocalOp
@@ -169,7 +168,7 @@ async def _compiled(session: Session, loaded: Loaded, warn: Warn) -> tuple[Plan,
     login = git_logins(session, loaded.siblings)
     answers = Answers(session.store, lambda: RegistryImages(session.registry), warn, pins, login)
     while True:
-        result = compile_plan(targets, loaded.siblings, facts, session.platform)
+        result = session.compile(targets, loaded.siblings, facts)
         needs = result if isinstance(result, Needs) else result.needs
         asked = Needs(texts=needs.texts)
         if not needs.texts and not needs.images:
@@ -196,7 +195,7 @@ async def _image(session: Session, query: ImageQuery, warn: Warn, pinned: str) -
 
 def _texts(session: Session, loaded: Loaded, target: Target, facts: Facts) -> frozenset[str]:
     asked = _Asked(facts.texts)
-    compile_plan([target], loaded.siblings, replace(facts, texts=asked), session.platform)
+    session.compile([target], loaded.siblings, replace(facts, texts=asked))
     return frozenset(form for path in asked.paths for form in (_real(path), os.path.realpath(path)))
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from bake.app.candidates import candidates
 from bake.app.options import Options
-from bake.app.remote import builders, need_packages
+from bake.app.remote import need_packages
 from bake.app.session import Session
 from bake.errors import BakeError
 from bake.events import BuilderState
@@ -23,7 +24,8 @@ async def ask_builders(options: Options) -> tuple[BuilderState, ...]:
         if not options.builders and not session.settings.builders:
             return ()
         need_packages()
-        return tuple(await asyncio.gather(*(_ask(session, candidate) for candidate in builders(session))))
+        found = candidates(options, session.settings, session.environment, session.store.files)
+        return tuple(await asyncio.gather(*(_ask(session, candidate) for candidate in found)))
 
 
 async def _ask(session: Session, candidate: Candidate) -> BuilderState:

@@ -10,7 +10,6 @@ from bake.app.loading import Loaded
 from bake.app.session import Session
 from bake.gather.lockfile import Lock, Name
 from bake.gather.pins import name_of_git, name_of_image, name_of_url
-from bake.plan.compile import compile_plan
 from bake.plan.facts import Facts, ImageFact, ImageQuery, Needs
 from bake.plan.step import GitOp, HttpOp
 
@@ -20,10 +19,7 @@ Input = ImageQuery | HttpOp | GitOp
 def inputs_of(session: Session, loaded: Loaded, target: str, facts: Facts) -> frozenset[Input]:
     """Those of a target and of the targets that it builds on."""
     images = _Asked(facts.images)
-    plan = compile_plan(
-        [loaded.targets[target]], loaded.siblings, replace(facts, images=images), session.platform, pull=True,
-        native=session.native_platforms,
-    )  # fmt: skip
+    plan = session.compile([loaded.targets[target]], loaded.siblings, replace(facts, images=images), pull=True)
     steps = () if isinstance(plan, Needs) else plan.steps.values()
     remote = (step.op for step in steps if isinstance(step.op, HttpOp | GitOp))
     return frozenset((*images.asked, *remote))

@@ -19,7 +19,6 @@ from bake.gather.lockfile import Lock, Name, main_key, read_lock
 from bake.gather.pins import Pins, name_of_git, name_of_image, name_of_url
 from bake.oci.reference import parse_reference
 from bake.plan.bases import LAYOUT
-from bake.plan.compile import compile_plan
 from bake.plan.facts import Facts, ImageFact, Needs
 from bake.plan.outcome import Plan
 
@@ -83,10 +82,7 @@ async def ask(session: Session, loaded: Loaded, answers: Answers, *, pull: bool 
     """The facts from outside that the targets need, and their plan with no file of any context read."""
     facts = Facts()
     while True:
-        result = compile_plan(
-            list(loaded.targets.values()), loaded.siblings, facts, session.platform, pull=pull,
-            native=session.native_platforms,
-        )  # fmt: skip
+        result = session.compile(list(loaded.targets.values()), loaded.siblings, facts, pull=pull)
         needs = result if isinstance(result, Needs) else result.needs
         asked = replace(needs, trees={})
         if not asked:

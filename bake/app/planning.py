@@ -11,7 +11,7 @@ from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.gather.answers import Answers
 from bake.oci.model import ImageConfig
-from bake.plan.compile import Siblings, compile_plan
+from bake.plan.compile import Siblings
 from bake.plan.epoch import NAME
 from bake.plan.facts import Facts, Needs
 from bake.plan.outcome import Plan
@@ -45,12 +45,9 @@ async def make_plan(
     images, login = lambda: RegistryImages(session.registry), git_logins(session, siblings)
     answers = Answers(session.store, images, warn, pins_of(session), login)
     facts = Facts(frontends=None if configs is None else {})
-    requested = list(targets.values())
+    requested, options, args = list(targets.values()), session.options, _environment_args(session)
     for _ in range(_MOST_ROUNDS):
-        result = compile_plan(
-            requested, siblings, facts, session.platform, no_cache=session.options.no_cache, pull=session.options.pull,
-            args=_environment_args(session), native=session.native_platforms,
-        )  # fmt: skip
+        result = session.compile(requested, siblings, facts, no_cache=options.no_cache, pull=options.pull, args=args)
         needs = result if isinstance(result, Needs) else result.needs
         if needs:
             facts = await answers.answer(needs, facts)

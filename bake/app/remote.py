@@ -1,28 +1,26 @@
-"""The BuildKit engine as `bake build` uses it: builders from flags and settings, logins, names of steps."""
+"""The BuildKit engine as `bake build` uses it: its pool, logins, names of steps."""
 
 from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 from uuid import getnode
 
 from bake.app.jobs import Job
 from bake.app.session import Session
-from bake.errors import Diagnostic, HostError, InputError
+from bake.errors import Diagnostic, HostError
 from bake.events import DiagnosticFound, Event
 from bake.image.form import Compression, level_of
 from bake.plan.outcome import Plan
 from bake.render.diagnostics import info_of
-from bake.settings import Builder, size_of
 from bake.solve.contents import Contents
 from bake.solve.results import info
 from bake.solve.settings import Settings
 from bake.solve.tasks import Tasks
 
 if TYPE_CHECKING:
-    from bake.engine.buildkit.choice import Candidate
     from bake.engine.buildkit.pool import Pool
     from bake.engine.buildkit.services.auth import Ask
     from bake.engine.buildkit.settings import Wanted
@@ -76,46 +74,11 @@ def make_pool(session: Session) -> Pool:
     from bake.engine.buildkit.pool import Pool
     from bake.engine.buildkit.site import Site
 
-    candidates = builders(session)
+    candidates = session.candidates
     addresses = {c.addr: parse_address(c.addr, session.environment) for c in candidates}
     key = hashlib.sha256(f"{getnode()}\0{session.store.root}".encode()).hexdigest()[:16]
     ask = logins(session)
     return Pool(candidates, session.store.files, lambda c: Site(addresses[c.addr], session.store.files, ask, key))
-
-
-def builders(session: Session) -> tuple[Candidate, ...]:
-    """Those of `--builder`, with what the settings say of them, else all of the settings. Raises InputError."""
-    from bake.engine.buildkit.address import parse_address
-    from bake.engine.buildkit.choice import Candidate
-    from bake.engine.buildkit.known import recall
-
-    rows = {row.addr: row for row in session.settings.builders}
-    wanted = _wanted(session.options.builders, rows)
-    most = session.options.jobs
-    made: list[Candidate] = []
-    for row in wanted:
-        known = recall(session.store.files, parse_address(row.addr, session.environment))
-        platforms = row.platforms or (known.platforms if known is not None else ())
-        slots, memory = min(row.slots, most) if most else row.slots, size_of(row.memory or "0")
-        made.append(Candidate(row.addr, platforms, row.labels, slots, memory, row.cpus))
-    return tuple(made)
-
-
-def _wanted(named: Sequence[str], rows: Mapping[str, Builder]) -> list[Builder]:
-    """The builders that `--builder` names, by address or by a label of the settings; all of the settings without it."""
-    found: list[Builder] = []
-    for text in named:
-        label, sign, value = text.partition("=")
-        if sign and "://" not in text:
-            found += [row for row in rows.values() if row.labels.get(label) == value]
-        else:
-            found.append(rows.get(text, Builder(text, slots=ALONE)))
-    found = list({row.addr: row for row in found}.values()) if named else list(rows.values())
-    if not found:
-        message = f"no builder of the settings is labelled {', '.join(named)}" if named else "no builder is named"
-        hint = "name one: --builder docker://, or `builders` in the settings"
-        raise InputError(Diagnostic("no-builders", f"--engine buildkit: {message}", hint=hint))
-    return found
 
 
 async def know_builders(session: Session) -> None:
@@ -128,19 +91,9 @@ async def know_builders(session: Session) -> None:
     need_packages()
     from bake.engine.buildkit.known import learn, recall
 
-    addresses = [parse_address(c.addr, session.environment) for c in builders(session)]
+    addresses = [parse_address(c.addr, session.environment) for c in session.candidates]
     new = [address for address in addresses if recall(session.store.files, address) is None]
     await asyncio.gather(*(learn(session.store.files, address) for address in new), return_exceptions=True)
-
-
-def native_platform(session: Session) -> str:
-    """The platform that the first builder runs itself; "" while it is not known."""
-    first = next((c.platforms for c in builders(session) if c.platforms), ())
-    return first[0] if first else ""
-
-
-ALONE = 16
-"""Solves at once on a builder that no setting says anything of."""
 
 
 def logins(session: Session) -> Ask:

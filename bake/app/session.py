@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -18,8 +18,13 @@ from bake.store import DiskStore, open_store
 if TYPE_CHECKING:
     from bake.app.fetching import Fetcher
     from bake.app.secrets import Secrets
+    from bake.engine.buildkit.choice import Candidate
     from bake.engine.embedded.client import EmbeddedEngine
+    from bake.plan.compile import Siblings
+    from bake.plan.facts import Facts, Needs
+    from bake.plan.outcome import Plan
     from bake.registry.client import Registry
+    from bake.spec.target import Target
 
 
 class Session:
@@ -101,13 +106,18 @@ class Session:
         return self.engine_name == "buildkit"
 
     @property
-    def builders(self) -> tuple[str, ...]:
-        """Addresses of the builders of this run; none when this host builds. Raises InputError."""
+    def candidates(self) -> tuple[Candidate, ...]:
+        """The builders of this run as far as they are known by now; none when this host builds. Raises InputError."""
         if not self.on_buildkit:
             return ()
-        from bake.app.remote import builders
+        from bake.app.candidates import candidates
 
-        return tuple(row.addr for row in builders(self))
+        return candidates(self.options, self.settings, self.environment, self.store.files)
+
+    @property
+    def builders(self) -> tuple[str, ...]:
+        """Addresses of the builders of this run; none when this host builds. Raises InputError."""
+        return tuple(row.addr for row in self.candidates)
 
     @cached_property
     def engine(self) -> EmbeddedEngine:
@@ -120,22 +130,24 @@ class Session:
     @cached_property
     def platform(self) -> Platform:
         """The platform that builds run on: this host's, or the first builder's as far as it is known."""
-        if self.on_buildkit:
-            from bake.app.remote import native_platform
-
-            if known := native_platform(self):
-                return parse_platform(known)
-        machine = os.uname()
-        return parse_platform(f"linux/{machine.machine}")
+        known = next((row.platforms[0] for row in self.candidates if row.platforms), "")
+        return parse_platform(known or f"linux/{os.uname().machine}")
 
     @cached_property
-    def native_platforms(self) -> frozenset[Platform]:
+    def _native(self) -> frozenset[Platform]:
         """Platforms that some builder, as far as it is known, runs by itself; none with the embedded engine."""
-        if not self.on_buildkit:
-            return frozenset()
-        from bake.app.remote import builders
+        return frozenset(parse_platform(row.platforms[0]) for row in self.candidates if row.platforms)
 
-        return frozenset(parse_platform(c.platforms[0]) for c in builders(self) if c.platforms)
+    def compile(
+        self, targets: Sequence[Target], siblings: Siblings, facts: Facts, *, no_cache: bool = False,
+        pull: bool = False, args: Mapping[str, str] | None = None,
+    ) -> Plan | Needs:  # fmt: skip
+        """The plan of targets for the machines of this run: see `compile_plan`."""
+        from bake.plan.compile import compile_plan
+
+        return compile_plan(
+            targets, siblings, facts, self.platform, no_cache=no_cache, pull=pull, args=args, native=self._native
+        )
 
     @property
     def jobs(self) -> int:

@@ -172,7 +172,6 @@ def test_layers_stay_where_nobody_wants_them(project) -> None:  # type: ignore[n
 def test_builders_of_the_settings(project, daemon, tmp_path) -> None:  # type: ignore[no-untyped-def]
     from dataclasses import replace
 
-    from bake.app.remote import builders
     from bake.app.session import Session
     from bake.errors import InputError
 
@@ -186,7 +185,7 @@ def test_builders_of_the_settings(project, daemon, tmp_path) -> None:  # type: i
 
     def found(**options: object) -> list[tuple[str, int]]:
         with Session(replace(base, **options)) as session:  # type: ignore[arg-type]
-            return [(row.addr, row.slots) for row in builders(session)]
+            return [(row.addr, row.slots) for row in session.candidates]
 
     assert found() == [(daemon.address, 3), ("tcp://far:1", 8)]
     assert found(jobs=2) == [(daemon.address, 2), ("tcp://far:1", 2)]
