@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import IO, Any, cast
 from urllib.parse import quote, urlencode
 
+from bake.docker_http import DockerConnection, refusal
 from bake.errors import Diagnostic, HostError
 
 Open = Callable[[], socket.socket]
@@ -60,7 +61,7 @@ class EngineApi:
     def _call(
         self, method: str, path: str, write: Callable[[IO[bytes]], None] | None = None, fine: tuple[int, ...] = ()
     ) -> Iterator[http.client.HTTPResponse]:
-        connection = _Connection(self._open())
+        connection = DockerConnection(self._open())
         try:
             connection.putrequest(method, path)
             if write is not None:
@@ -73,7 +74,7 @@ class EngineApi:
                 _send(connection, write)
             answer = connection.getresponse()
             if answer.status >= 300 and answer.status not in fine:
-                raise self._refused(_said(answer))
+                raise self._refused(refusal(answer))
             yield answer
         except (OSError, http.client.HTTPException, ValueError) as error:
             message = f"lost the engine at {self.place}: {error}"
@@ -83,12 +84,6 @@ class EngineApi:
 
     def _refused(self, said: str) -> HostError:
         return HostError(Diagnostic("load-failed", f"the engine at {self.place} refused the image: {said}"))
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, opened: socket.socket) -> None:
-        super().__init__("docker")
-        self.sock = opened
 
 
 class _Chunks:
@@ -119,14 +114,6 @@ def _send(connection: http.client.HTTPConnection, write: Callable[[IO[bytes]], N
         connection.send(b"0\r\n\r\n")
     except (BrokenPipeError, ConnectionResetError):
         pass
-
-
-def _said(answer: http.client.HTTPResponse) -> str:
-    body = answer.read(1 << 16)
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status} {answer.reason}"
 
 
 def _error_of(line: bytes) -> str:

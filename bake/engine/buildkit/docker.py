@@ -5,23 +5,17 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from urllib.parse import quote, urlencode
 
+from bake.docker_http import DockerConnection, refusal
 from bake.engine.buildkit.dial import Dialer
 from bake.errors import Diagnostic, HostError
 
 
 class NoSuchImage(HostError):
     """The engine has no image of that name."""
-
-
-class _Connection(http.client.HTTPConnection):
-    def __init__(self, opened: socket.socket) -> None:
-        super().__init__("docker")
-        self.sock = opened
 
 
 class DockerApi:
@@ -70,12 +64,12 @@ class DockerApi:
     def _request(
         self, method: str, path: str, headers: Mapping[str, str] | None = None
     ) -> Iterator[http.client.HTTPResponse]:
-        connection = _Connection(self._dialer.open_secure())
+        connection = DockerConnection(self._dialer.open_secure())
         try:
             connection.request(method, path, headers=dict(headers or {}))
             answer = connection.getresponse()
             if answer.status >= 300:
-                raise _refused(_said(answer), answer.status)
+                raise _refused(refusal(answer), answer.status)
             yield answer
         except (OSError, http.client.HTTPException) as error:
             message = f"lost the Docker Engine at {self._dialer.address.text}: {error}"
@@ -87,11 +81,3 @@ class DockerApi:
 def _refused(said: str, status: int) -> HostError:
     kind = NoSuchImage if status == 404 else HostError
     return kind(Diagnostic("builder-failed", f"the Docker Engine refused: {said}"))
-
-
-def _said(answer: http.client.HTTPResponse) -> str:
-    body = answer.read(1 << 16)
-    try:
-        return str(json.loads(body)["message"])
-    except (ValueError, KeyError, TypeError):
-        return f"HTTP {answer.status} {answer.reason}"
