@@ -6,6 +6,7 @@ Patterns are as in ignore files; of a path to follow, each link on the way comes
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import unquote_plus
@@ -14,10 +15,8 @@ import msgspec
 
 from bake.dockerfile.ignore import Matcher
 from bake.engine.buildkit.sent import Sent, SentFile
-from bake.plan.glob import has_wildcard
+from bake.plan.links import TooManyLinks, follow
 from bake.plan.tree import Entry
-
-_MOST_LINKS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,24 +62,18 @@ def _alone(file: SentFile, kept: set[str]) -> SentFile:
 
 
 def _followed(entries: dict[str, Entry], path: str) -> list[str]:
-    """The path and, where it goes over links, what these are and where they lead."""
-    found, todo, done = [path], [part for part in reversed(path.split("/")) if part not in ("", ".")], list[str]()
-    while todo and len(found) <= _MOST_LINKS:
-        part = todo.pop()
-        if part == ".." or has_wildcard(part):
-            break
-        here = "/".join([*done, part])
+    """The path and, where it goes over links, what these are and where they lead; none lies behind a wildcard."""
+    found = [path]
+
+    def link(here: str) -> str | None:
         entry = entries.get(here)
         if entry is None or entry.kind != "l":
-            done.append(part)
-            continue
+            return None
         found.append(here)
-        done = [] if entry.link.startswith("/") else done
-        parts = [each for each in entry.link.split("/") if each not in ("", ".")]
-        while parts and parts[0] == "..":
-            parts, done = parts[1:], done[:-1]
-        todo += reversed(parts)
-        found.append("/".join([*done, *reversed(todo)]))
+        return entry.link
+
+    with suppress(TooManyLinks):
+        found.append(follow(link, path))
     return found
 
 
