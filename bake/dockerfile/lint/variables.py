@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from bake.dockerfile.instructions import Arg, Env
 from bake.dockerfile.lint.rule import Finding
 from bake.dockerfile.lint.scopes import expanded, global_scope, uses
-from bake.dockerfile.lint.suggest import suggestion
+from bake.dockerfile.lint.suggest import Suggestions
 from bake.dockerfile.lint.view import View
 from bake.oci.reference import parse_reference
 
@@ -23,8 +23,9 @@ def undefined_var(view: View) -> Iterator[Finding]:
     elsewhere = set(view.outside.predefined) | {
         name for at in view.of(Arg, Env) if isinstance(at.item, Arg | Env) for name, _ in at.item.pairs
     }
+    suggestions = Suggestions()
     for use in uses(view):
-        near = suggestion(use.name, use.known)
+        near = suggestions.near(use.name, use.known)
         typo = near is not None and len(use.name) >= _SHORTEST_TYPO
         if use.complete or use.name in elsewhere or typo:
             maybe = f" (did you mean ${near}?)" if near else ""
@@ -34,12 +35,13 @@ def undefined_var(view: View) -> Iterator[Finding]:
 def undefined_arg_in_from(view: View) -> Iterator[Finding]:
     scope = global_scope(view, view.outside.args)
     declared = {name for arg in view.dockerfile.args for name, _ in arg.pairs} | set(view.outside.predefined)
+    known, suggestions = sorted(declared), Suggestions()
     for stage, at in view.stages():
         for text in (stage.platform or "", stage.base):
             for name in expanded(view, text, scope).unset:
                 if name in declared:
                     continue
-                near = suggestion(name, sorted(declared))
+                near = suggestions.near(name, known)
                 maybe = f" (did you mean {near}?)" if near else ""
                 yield Finding(at, f"FROM argument '{name}' is not declared{maybe}", at.variable(name))
 
