@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from time import monotonic, time
 from uuid import uuid4
@@ -13,7 +14,6 @@ from uuid import uuid4
 import anyio
 from anyio.abc import TaskGroup
 
-from bake.app.attesting import attest_of
 from bake.app.commanded import taken_stdout
 from bake.app.delivering import delivery_of
 from bake.app.delivery import Delivery
@@ -21,6 +21,7 @@ from bake.app.feeding import Feeder, Walk
 from bake.app.frontends import frontend_configs
 from bake.app.history import remember
 from bake.app.jobs import Job, check_files, jobs_of
+from bake.app.keeping import Keeper, Made
 from bake.app.later import refuse_keys
 from bake.app.loading import Loaded, load
 from bake.app.notices import Emit, found, tell_notices
@@ -28,7 +29,6 @@ from bake.app.options import Options
 from bake.app.outputs import insecure_hosts
 from bake.app.planning import Planned, make_plan, order_edges
 from bake.app.remote_cache import RemoteCaches
-from bake.app.results import Built, built, decode, encode, name_of
 from bake.app.session import Session
 from bake.errors import BakeError
 from bake.events import (
@@ -43,7 +43,6 @@ from bake.events import (
     TargetReport,
     TargetStatus,
 )
-from bake.image.attest.values import Invocation
 from bake.plan.outcome import Image, Plan
 from bake.ports.store import Store
 from bake.render.logs import LogFold
@@ -127,8 +126,10 @@ class _Run:
     worked: bool = False
     started: float = field(default_factory=monotonic)
     walk: Walk | None = None
-    _kept: dict[str, bool] = field(default_factory=dict)
-    _invocations: dict[tuple[str, str], Invocation] = field(default_factory=dict)
+    keeper: Keeper = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.keeper = Keeper(self.session, self.loaded.root, self.planned)
 
     async def go(self) -> None:
         plan = self.planned.plan
@@ -181,7 +182,7 @@ class _Run:
             self._finish_targets(solution, delivery)
 
     def _delivery(self) -> Delivery:
-        return delivery_of(self.session, self.emit, self._invoked)
+        return delivery_of(self.session, self.emit, self.keeper.invoked)
 
     def _make_walk(self, group: TaskGroup, delivery: Delivery | None, jobs: _Jobs, store: Store) -> Walk:
         session, plan, facts = self.session, self.planned.plan, self.planned.facts
@@ -205,7 +206,7 @@ class _Run:
         if delivery is not None:
             at_once = self.commit if session.options.publish == "eager" else None
             feeder = Feeder(group, delivery, jobs, plan, walk, self.errors, at_once)
-            feeder.ready = self._keep
+            feeder.ready = partial(self.keeper.keep, walk.made)
             walk.on_state = feeder.on_state
         return walk
 
@@ -221,14 +222,14 @@ class _Run:
 
     def _finish_targets(self, solution: Solution, delivery: Delivery | None) -> None:
         plan = self.planned.plan
+        made: Made = self.walk.made if self.walk is not None else lambda _: None
         for name, target in plan.targets.items():
             if name not in plan.requested:
                 continue
             reports = [r for r in solution.reports.values() if name in r.targets]
             images = plan.image_of(name)
-            records = [r for image in images if (r := self._record(plan, image)) is not None]
-            status = _status(reports, len(records) == len(images), self.cancelled)
-            same = [self._save(record) for record in records]
+            same = self.keeper.keep(made, images)
+            status = _status(reports, len(same) == len(images), self.cancelled)
             if status == "built" and same and all(same) and all(r.status == "cached" for r in reports):
                 status = "unchanged"
             done = delivery.delivered.get(name) if delivery else None
@@ -238,58 +239,11 @@ class _Run:
                 digest=done.root.digest if done else "",
                 tags=target.tags,
                 published=delivery is not None and name in delivery.published,
-                metadata=Metadata(size=done.size if done else 0, labels=self._labels(images)),
+                metadata=Metadata(size=done.size if done else 0, labels=_labels(made, images)),
                 duration_s=round(sum(r.duration_s for r in reports), 4),
                 needs=tuple(plan.edges.get(name, ())),
             )
             self.emit(TargetFinished(name=name, target=report))
-
-    def _labels(self, images: tuple[Image, ...]) -> dict[str, str]:
-        made = self.walk.made(images[0]) if self.walk is not None and images else None
-        image = made.image if made is not None else next(iter(images), None)
-        return dict(image.config.config.labels or {}) if image is not None else {}
-
-    def _attests(self, target: str) -> bool:
-        return bool(attest_of(self.planned.plan.targets[target]).provenance)
-
-    def _invoked(self, target: str, platform: str) -> Invocation:
-        """How an image is made; the commit is asked for only when a statement tells it."""
-        if (target, platform) not in self._invocations:
-            from bake.gather.repository import git_facts
-            from bake.image.attest.invocation import invocation_of
-
-            plan, facts = self.planned.plan, self.planned.facts
-            image = next(each for each in plan.image_of(target) if str(each.platform) == platform)
-            source = git_facts(plan.targets[target].root).get("sha", "")
-            self._invocations[target, platform] = invocation_of(plan, facts, image, source, self.session.engine_name)
-        return self._invocations[target, platform]
-
-    def _record(self, plan: Plan, image: Image) -> Built | None:
-        made = self.walk.made(image) if self.walk is not None else None
-        if made is None:
-            return None
-        how = self._invoked(image.target, str(image.platform)) if self._attests(image.target) else None
-        return built(made.image, made.layers, made.final, plan.targets[image.target].tags, how, made.here)
-
-    def _keep(self, images: tuple[Image, ...]) -> None:
-        """As soon as they are made, so that `bake push` goes on where this process was killed while it sent them."""
-        for image in images:
-            record = self._record(self.planned.plan, image)
-            if record is not None:
-                self._save(record)
-
-    def _save(self, record: Built) -> bool:
-        """Keeps a result; whether it is the one that was there before this run."""
-        name = name_of(self.loaded.root, record.target, record.platform)
-        data = encode(record)
-        results = self.session.store.results
-        last = results.load(name)
-        if last != data or name not in self._kept:
-            before = decode(last)
-            self._kept[name] = before is not None and before.states == record.states
-        if last != data:
-            results.save(name, data)
-        return self._kept[name]
 
     def finished(self) -> RunFinished:
         outcome: Outcome = "cancelled" if self.cancelled and not self.errors else "failed" if self.errors else "ok"
@@ -302,6 +256,12 @@ def requested_jobs(plan: Plan, options: Options, kept: Iterable[Path]) -> dict[s
     jobs = {name: jobs_of(plan.targets[name], options.push, options.load) for name in plan.requested}
     check_files(jobs, plan.targets, taken_stdout(options), kept)
     return {name: rows for name, rows in jobs.items() if rows}
+
+
+def _labels(made: Made, images: Sequence[Image]) -> dict[str, str]:
+    found = made(images[0]) if images else None
+    image = found.image if found is not None else next(iter(images), None)
+    return dict(image.config.config.labels or {}) if image is not None else {}
 
 
 def _first(group: BaseExceptionGroup[BaseException]) -> BaseException:

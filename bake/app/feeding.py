@@ -53,7 +53,7 @@ class Feeder:
         self._walk = walk
         self._errors = errors
         self._commit = commit
-        self.ready: Callable[[tuple[Image, ...]], None] = lambda _images: None
+        self.ready: Callable[[tuple[Image, ...]], object] = lambda _images: None
         """Told of a target's images when all of them are made, before anything of them is sent."""
         self._jobs = dict(jobs)
         self._images = {name: plan.image_of(name) for name in jobs}
