@@ -10,7 +10,6 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import suppress
-from hashlib import file_digest
 from time import time_ns
 from types import TracebackType
 
@@ -19,15 +18,15 @@ from msgspec.structs import replace
 from bake.engine.embedded import attributes
 from bake.engine.embedded.attributes import FILE_TYPES, Ownership
 from bake.engine.embedded.cursor import Cursor, inside
+from bake.engine.embedded.entries import Entries
 from bake.engine.embedded.resolve import resolve
 from bake.engine.embedded.stack import Stack
 from bake.engine.embedded.transfer import Copier, copy_hashed
 from bake.errors import Diagnostic, StepError
-from bake.plan.tree import Entry, Listing, sort_key
+from bake.plan.tree import Entry, Listing
 
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _MAX_PATH = 4095
-_ROOT = Entry("d", 0o755)  # also an empty tree has a root
 
 
 class Draft:
@@ -42,9 +41,7 @@ class Draft:
         self.may = may
         self._cursor = Cursor(fs)
         self._copier = Copier()
-        self._entries: dict[str, Entry] = {}
-        self._hiding: set[str] = set()  # directories of this layer with nothing of the lower state in view below
-        self._leaders: set[str] = set()  # files of this layer that have hard links
+        self._entries = Entries(lower)
         root = lower.lookup("")
         if root is not None:
             attributes.apply(self._cursor.at(""), ".", root, may)
@@ -53,11 +50,7 @@ class Draft:
 
     def lookup(self, path: str) -> Entry | None:
         """What is at `path` now. Files of the lower state come without digest."""
-        entry = self._entries.get(path)
-        if entry is not None:
-            return None if entry.kind == "w" else entry
-        below = self.lower.lookup(path) if self._lower_shows(path) else None
-        return below if below is not None or path else _ROOT
+        return self._entries.lookup(path)
 
     def resolve(self, path: str, base: str = "", above: Callable[[], None] = lambda: None) -> str:
         """Follows links as things stand now; see `resolve.resolve`."""
@@ -69,16 +62,6 @@ class Draft:
             directory, name = self._cursor.parent(path)
             return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
         return self.lower.open(path)
-
-    def _lower_shows(self, path: str) -> bool:
-        while path:
-            path = path.rpartition("/")[0]
-            if path in self._hiding:
-                return False
-            entry = self._entries.get(path)
-            if entry is not None:
-                return entry.kind == "d"
-        return True
 
     # Writing
 
@@ -137,6 +120,19 @@ class Draft:
             return
         self._settle(path, entry, directory, name)
 
+    def put(self, path: str, entry: Entry, open: Callable[[], int]) -> None:
+        """Makes what `entry` is, no directory; `open` gives a handle of a regular file's bytes."""
+        if entry.kind == "f":
+            source = open()
+            try:
+                self.file(path, entry, source)
+            finally:
+                os.close(source)
+        elif entry.kind == "l":
+            self.symlink(path, entry)
+        else:
+            self.node(path, entry)
+
     def link(self, path: str, to: str) -> None:
         """A hard link to `to`, no directory, which is copied into this layer if it is not there yet."""
         if to not in self._entries:
@@ -148,7 +144,6 @@ class Draft:
         self._vacate(path)
         if target not in self._entries:
             raise FileNotFoundError(to)
-        self._leaders.add(target)
         directory, name = self._cursor.parent(target)
         held = os.dup(directory)
         try:
@@ -157,7 +152,7 @@ class Draft:
                 os.link(name, new, src_dir_fd=held, dst_dir_fd=directory, follow_symlinks=False)
         finally:
             os.close(held)
-        self._entries[path] = self._entries[target].linked(target)
+        self._entries.link(path, target)
 
     def amend(self, path: str, entry: Entry) -> None:
         """Gives the regular file at `path`, all its names alike, the attributes of `entry` (of a hard link's own)."""
@@ -168,13 +163,11 @@ class Draft:
         leader = now.link or path
         directory, name = self._cursor.parent(leader)
         attributes.apply(directory, name, replace(wanted, link=""), self.may)
-        for each, other in self._entries.items():
-            if other.kind == "f" and leader in (each, other.link):
-                self._entries[each] = replace(wanted, link=other.link)
+        self._entries.amend(leader, wanted)
 
     def whiteout(self, path: str) -> None:
         """Deletes what lower states hold at `path` (an image layer's `.wh.` entry); this layer's own path stays."""
-        entry = self._entries.get(path)
+        entry = self._entries.own(path)
         if entry is not None and entry.kind == "d":
             self.opaque(path)
         if entry is not None:
@@ -186,16 +179,13 @@ class Draft:
     def opaque(self, path: str) -> None:
         """Hides what lower states hold below the directory `path`."""
         self._reach(path)
-        self._hiding.add(path)
-        self._entries[path] = replace(self._entries.get(path, Entry("d", 0o755)), opaque=True)
+        self._entries.hide_below(path)
+        self._entries[path] = replace(self._entries.own(path) or Entry("d", 0o755), opaque=True)
 
     def remove(self, path: str) -> None:
         """Takes `path` with all below it out of this layer."""
-        prefix = path + "/"
-        below = [p for p in self._entries if p.startswith(prefix)] if self._is_directory(path) else []
-        for child in sorted(below, key=sort_key, reverse=True):
-            self._unlink(child)
-        self._unlink(path)
+        for each in self._entries.subtree(path):
+            self._unlink(each)
 
     # Inside
 
@@ -233,8 +223,8 @@ class Draft:
             self._unlink(path)
         os.mkdir(name, 0o700, dir_fd=self._cursor.at(parent))
         if hiding:
-            self._hiding.add(path)
-            lower = self.lower.lookup(path) if self._lower_shows(path) else None
+            self._entries.hide_below(path)
+            lower = self._entries.lower(path)
             opaque = opaque or (lower is not None and lower.kind == "d")
         self._entries[path] = Entry("d", opaque=opaque)
 
@@ -242,26 +232,10 @@ class Draft:
         entry = self.lookup(path)
         if entry is None or entry.kind == "d":
             raise FileNotFoundError(path)
-        if entry.kind == "f":
-            source = self.lower.open(path)
-            try:
-                self.file(path, entry, source)
-            finally:
-                os.close(source)
-        elif entry.kind == "l":
-            self.symlink(path, entry)
-        else:
-            self.node(path, entry)
-
-    def _is_directory(self, path: str) -> bool:
-        entry = self._entries.get(path)
-        return entry is not None and entry.kind == "d"
+        self.put(path, entry, lambda: self.lower.open(path))
 
     def _unlink(self, path: str) -> None:
-        entry = self._entries.pop(path)
-        self._hiding.discard(path)
-        if path in self._leaders:
-            self._reroute(path)
+        entry = self._entries.take(path)
         directory, name = self._cursor.parent(path)
         if entry.kind == "d":
             os.rmdir(name, dir_fd=directory)
@@ -272,14 +246,6 @@ class Draft:
             if entry.kind not in FILE_TYPES:
                 raise
 
-    def _reroute(self, path: str) -> None:
-        """Hard links to a file that goes away become links to one of the others."""
-        self._leaders.discard(path)
-        others = [p for p, e in self._entries.items() if e.first == path]
-        self._leaders.update(others[:1])
-        for at, other in enumerate(others):
-            self._entries[other] = self._entries[other].linked("" if at == 0 else others[0])
-
     # Ending
 
     def drop_unchanged(self) -> None:
@@ -288,31 +254,16 @@ class Draft:
         Files must have the same time too; a directory, which then holds nothing, counts without (as in BuildKit).
         """
         holding: set[str] = set()
-        for path in sorted(self._entries, key=sort_key, reverse=True):
-            if path and path not in holding and self._is_unchanged(path, self._entries[path]):
+        for path in self._entries.deepest_first():
+            if path and path not in holding and self._entries.is_unchanged(path):
                 self.remove(path)
             else:
                 holding.add(path.rpartition("/")[0])
 
-    def _is_unchanged(self, path: str, entry: Entry) -> bool:
-        below = self.lower.lookup(path) if entry.kind != "w" and self._lower_shows(path) else None
-        if below is None or entry.first or path in self._leaders:
-            return False
-        if replace(entry, digest="").identity() != below.identity():
-            return False
-        if entry.kind == "d":
-            return True
-        return below.mtime == entry.mtime and (entry.kind != "f" or self._same_content(path, entry))
-
-    def _same_content(self, path: str, entry: Entry) -> bool:
-        with os.fdopen(self.lower.open(path), "rb", buffering=0) as file:
-            return file_digest(file, "sha256").hexdigest() == entry.digest
-
     def finish(self) -> Listing:
         """Sets what had to wait and returns the layer's listing in canonical order."""
-        self._entries = dict(sorted(self._entries.items(), key=lambda item: sort_key(item[0])))
-        self._forget_root()
-        for path in reversed(list(self._entries)):
+        self._entries.forget_root()
+        for path in self._entries.deepest_first():
             entry = self._entries[path]
             if entry.kind != "d":
                 continue
@@ -321,12 +272,7 @@ class Draft:
                 os.setxattr(inside(directory, name), self.may.opaque_xattr, b"y")
             attributes.apply(directory, name, entry, self.may)
             self._entries[path] = replace(entry, stamp=None)
-        return first_links(self._entries)
-
-    def _forget_root(self) -> None:
-        root, before = self._entries.get(""), self.lower.lookup("") or Entry("d", 0o755)
-        if root is not None and root.identity() == before.identity():
-            del self._entries[""]
+        return self._entries.listing()
 
     def close(self) -> None:
         self._cursor.close()
@@ -341,15 +287,3 @@ class Draft:
 def _not_made(entry: Entry) -> tuple[type[OSError], ...]:
     """What to expect of a device: where the host forbids them there is none to link to."""
     return (FileNotFoundError,) if entry.kind in "cb" else ()
-
-
-def first_links(entries: dict[str, Entry]) -> dict[str, Entry]:
-    """The same entries in the same order, where of each group of hard links the first is the file."""
-    first: dict[str, str] = {}
-    found: dict[str, Entry] = {}
-    for path, entry in entries.items():
-        if entry.kind not in "dw":
-            leader = first.setdefault(entry.first or path, path)
-            entry = entry.linked("" if leader == path else leader)
-        found[path] = entry
-    return found

@@ -49,14 +49,6 @@ def _copy(view: Stack, source: str, draft: Draft, path: str) -> str:
     )  # fmt: skip
     if entry.kind == "d":
         draft.directory(path, entry)
-    elif entry.kind == "f":
-        handle = view.open(source)
-        try:
-            draft.file(path, entry, handle)
-        finally:
-            os.close(handle)
-    elif entry.kind == "l":
-        draft.symlink(path, entry)
     else:
-        draft.node(path, entry)
+        draft.put(path, entry, lambda: view.open(source))
     return entry.kind
