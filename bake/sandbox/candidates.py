@@ -60,7 +60,8 @@ def _runtime(name: str, cure: bool = False, mknod: bool = True) -> Make:
     def make(program: str, rights: Rights) -> Sandbox:
         given = Rights(rights.ids, rights.all_capabilities, mknod)
         missing = {"resource-limits": cure or rights.ids.rootless, "devices": not mknod, "owners": rights.ids.single}
-        return Runtime(name, program, given, cure, reductions(*(key for key, holds in missing.items() if holds)))
+        lacks = reductions(*(key for key, holds in missing.items() if holds))
+        return Runtime(name, program, given, cure, lends_console=name == "crun", reductions=lacks)
 
     return make
 

@@ -17,6 +17,7 @@ from bake.sandbox.cgroups import CRUN_OPTION, covered
 from bake.sandbox.child import Child, Output, succeeds
 from bake.sandbox.complaints import complaint
 from bake.sandbox.config import Rights, runtime_config
+from bake.sandbox.console import console, console_size
 from bake.sandbox.subject import enter, identity_of
 from bake.sandbox.uninterrupted import uninterrupted
 
@@ -29,13 +30,15 @@ _GATE_PAUSE = 0.002
 class Runtime:
     """crun or runc at `binary`. With `cure` cgroups are hidden from it (see cgroups.py).
 
-    `reductions`: see reductions.py.
+    `lends_console`: it can hand out a container's pseudo-terminal and wait for its end all the same (crun), so that we
+    join it to ours (see console.py). `reductions`: see reductions.py.
     """
 
     name: str
     binary: str
     rights: Rights
     cure: bool = False
+    lends_console: bool = False
     reductions: Mapping[str, str] = field(default_factory=dict)
 
     async def run(self, root: str, execution: Execution, scratch: str, output: Output | None) -> int:
@@ -44,12 +47,17 @@ class Runtime:
         entered = enter(root, execution, identity)
         try:
             config = runtime_config(root, entered, identity, self.rights)
+            if execution.terminal and (size := console_size()):
+                config["process"]["consoleSize"] = size
             encoded = msgspec.json.encode(config)
         except ValueError as error:
             raise StartFailed(_unfit(error)) from None
         container = _Container(self, scratch, execution.args[0] if execution.args else "")
         try:
-            return await container.run(encoded, output)
+            if not (execution.terminal and self.lends_console):
+                return await container.run(encoded, output)
+            async with console() as socket:
+                return await container.run(encoded, output, ("--console-socket", socket))
         finally:
             container.clean()
 
@@ -72,11 +80,11 @@ class _Container:
         self._log = os.path.join(scratch, "log")
         self._pid = os.path.join(scratch, "pid")
 
-    async def run(self, config: bytes, output: Output | None) -> int:
+    async def run(self, config: bytes, output: Output | None, options: Sequence[str] = ()) -> int:
         os.mkdir(self._bundle, 0o700)
         with open(os.path.join(self._bundle, "config.json"), "xb") as file:
             file.write(config)
-        child = await Child.start(self._run_command(), output, self._is_from_container)
+        child = await Child.start(self._run_command(options), output, self._is_from_container)
         try:
             code = await child.wait()
         except BaseException:
@@ -86,10 +94,10 @@ class _Container:
             raise StartFailed(complaint(_read(self._log), self._program))
         return code
 
-    def _run_command(self) -> Sequence[str]:
+    def _run_command(self, options: Sequence[str]) -> Sequence[str]:
         log = ("--log", self._log, "--log-format", "json")
         return self._runtime.command(
-            self._state, *log, "run", "--pid-file", self._pid, "--bundle", self._bundle, self._id
+            self._state, *log, "run", *options, "--pid-file", self._pid, "--bundle", self._bundle, self._id
         )
 
     async def _is_from_container(self, child: Child) -> bool:

@@ -406,22 +406,3 @@ def test_interactive_on_pipes(tier: str, name: str) -> None:
     request = '{"execution": {"args": ["/bin/sh", "-c", "read x; echo got $x; echo err >&2; exit 5"]}}'
     ran = _interactive(tier, name, request, input=b"line\n", capture_output=True)
     assert (ran.returncode, ran.stdout, ran.stderr) == (5, b"got line\n", b"err\n")
-
-
-@pytest.mark.parametrize(("tier", "name"), [row for row in variants() if row[0] != "single"])
-def test_interactive_on_a_terminal(tier: str, name: str) -> None:
-    script = "test -t 0 && test -t 1 && echo terminal; exec 3<>/dev/tty && echo controlling; exit 6"
-    request = '{"execution": {"terminal": true, "args": ["/bin/sh", "-c", "%s"]}}' % script  # noqa: UP031
-    ours, theirs = os.openpty()
-    try:
-        ran = _interactive(tier, name, request, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
-        said = os.read(ours, 1 << 16).decode()
-    finally:
-        os.close(ours)
-        os.close(theirs)
-    assert "terminal" in said, said
-    if name == "bubblewrap":
-        assert "controlling" not in said  # its reduction `terminal`
-        assert ran.returncode != 0
-    else:
-        assert ran.returncode == 6 and "controlling" in said
