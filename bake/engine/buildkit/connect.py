@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import struct
+from collections.abc import Iterable
 from typing import Any
 
 from grpclib.client import Channel
@@ -20,6 +22,8 @@ from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.errors import Diagnostic, HostError
 
 WINDOW = 16 << 20
+_PREFIX = struct.Struct(">?I")
+"""Before each message of gRPC: whether it is compressed, and how many bytes it has."""
 logging.getLogger("grpclib").addHandler(logging.NullHandler())  # what goes wrong is told as an error of the build
 _WHO = b"HEAD /_ping HTTP/1.1\r\nHost: docker\r\n\r\n"
 _UPGRADE = b"POST /grpc HTTP/1.1\r\nHost: docker\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
@@ -43,6 +47,14 @@ def configuration() -> Configuration:
     """Big windows, and a ping every 30 s while calls are open."""
     options: dict[str, Any] = {"_keepalive_time": 30.0, "_keepalive_timeout": 10.0}
     return Configuration(http2_connection_window_size=WINDOW, http2_stream_window_size=WINDOW, **options)
+
+
+async def send_together(stream: Any, messages: Iterable[Any]) -> None:
+    """Several messages of a call that we answer, in as few frames as they fit in: most of the cost is a frame's."""
+    if not stream._send_initial_metadata_done:
+        await stream.send_initial_metadata()
+    encoded = [message.SerializeToString() for message in messages]
+    await stream._stream.send_data(b"".join(_PREFIX.pack(False, len(data)) + data for data in encoded))
 
 
 class BuilderChannel(Channel):

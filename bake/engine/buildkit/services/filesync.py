@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import IO, Any
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
 
 from bake.engine.buildkit.asked import asked_of, narrowed
+from bake.engine.buildkit.connect import send_together
 from bake.engine.buildkit.sent import Sent, SentFile
 from bake.engine.buildkit.session import Method, Methods
 from bake.engine.buildkit.wire.messages import MESSAGES
@@ -19,6 +20,10 @@ from bake.plan.tree import Entry
 
 STAT, REQ, DATA, FIN, ERR = range(5)
 _PIECE = 1 << 20
+_SMALL, _FILES = 16 << 10, 64
+"""Bytes of a file that is read and sent with others, and how many of them at most."""
+_ROWS = 100
+"""Rows of a listing that are sent in one piece."""
 _TYPES = {"f": 0, "d": 1 << 31, "l": 1 << 27, "c": 1 << 26 | 1 << 21, "b": 1 << 26, "p": 1 << 25}
 _GO_BITS = {0o4000: 1 << 23, 0o2000: 1 << 22, 0o1000: 1 << 20}
 
@@ -69,16 +74,18 @@ class _Transfer:
             group.create_task(self._list())
             group.create_task(self._give())
             await self._read()
-        await self._send(type=FIN)
+        await self._stream.send_message(MESSAGES.Packet(type=FIN))
 
-    async def _send(self, **fields: Any) -> None:
+    async def _send(self, *packets: Any) -> None:
         async with self._writing:
-            await self._stream.send_message(MESSAGES.Packet(**fields))
+            await send_together(self._stream, packets)
 
     async def _list(self) -> None:
-        for file in self._sent.files:
-            await self._send(type=STAT, stat=stat_of(file))
-        await self._send(type=STAT)
+        files = self._sent.files
+        for at in range(0, len(files), _ROWS):
+            await self._send(*(MESSAGES.Packet(type=STAT, stat=stat_of(file)) for file in files[at : at + _ROWS]))
+            await asyncio.sleep(0)  # what was asked meanwhile need not wait for the end of the list
+        await self._send(MESSAGES.Packet(type=STAT))
 
     async def _read(self) -> None:
         while (packet := await self._stream.recv_message()) is not None:
@@ -92,22 +99,53 @@ class _Transfer:
         self._asked.put_nowait(None)
 
     async def _give(self) -> None:
-        while (number := await self._asked.get()) is not None:
-            file = self._sent.files[number]
-            self._service.sent_files += 1
-            try:
-                await self._contents(number, file)
-            except (OSError, Changed) as error:
-                said = error.strerror if isinstance(error, OSError) else str(error)
-                self._service.problems.append(f"{file.source or file.path}: {said}")
-                raise GRPCError(Status.ABORTED, self._service.problems[-1]) from None
+        while numbers := await self._wanted():
+            small = [number for number in numbers if self._sent.files[number].entry.size <= _SMALL]
+            for at in range(0, len(small), _FILES):
+                await self._send_small(small[at : at + _FILES])
+            for number in sorted({*numbers}.difference(small)):
+                await self._stream_one(number)
 
-    async def _contents(self, number: int, file: SentFile) -> None:
-        pieces = _pieces(file)
+    async def _wanted(self) -> list[int]:
+        """What was asked for and is not given yet; nothing at the end."""
+        asked = [await self._asked.get()]
+        while not self._asked.empty():
+            asked.append(self._asked.get_nowait())
+        if None in asked:
+            self._asked.put_nowait(None)
+        return [number for number in asked if number is not None]
+
+    async def _send_small(self, numbers: Sequence[int]) -> None:
+        """Reads files in one go, as a change of threads costs more than a small file."""
+        files = [self._sent.files[number] for number in numbers]
+        contents = await asyncio.to_thread(lambda: [b"".join(self._checked(file)) for file in files])
+        packets = []
+        for number, data in zip(numbers, contents, strict=True):
+            self._count(1, len(data))
+            packets += [MESSAGES.Packet(type=DATA, id=number, data=data)] if data else []
+            packets.append(MESSAGES.Packet(type=DATA, id=number))
+        await self._send(*packets)
+
+    async def _stream_one(self, number: int) -> None:
+        self._count(1, 0)
+        pieces = self._checked(self._sent.files[number])
         while (piece := await asyncio.to_thread(next, pieces, b"")) != b"":
-            self._service.sent_bytes += len(piece)
-            await self._send(type=DATA, id=number, data=piece)
-        await self._send(type=DATA, id=number)
+            self._count(0, len(piece))
+            await self._send(MESSAGES.Packet(type=DATA, id=number, data=piece))
+        await self._send(MESSAGES.Packet(type=DATA, id=number))
+
+    def _count(self, files: int, size: int) -> None:
+        self._service.sent_files += files
+        self._service.sent_bytes += size
+
+    def _checked(self, file: SentFile) -> Iterator[bytes]:
+        """As `_pieces`; what is wrong with the file ends the call, and is noted."""
+        try:
+            yield from _pieces(file)
+        except (OSError, Changed) as error:
+            said = error.strerror if isinstance(error, OSError) else str(error)
+            self._service.problems.append(f"{file.source or file.path}: {said}")
+            raise GRPCError(Status.ABORTED, self._service.problems[-1]) from None
 
 
 def _pieces(file: SentFile) -> Iterator[bytes]:
