@@ -5,11 +5,8 @@
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from functools import partial
-from itertools import count
 from time import monotonic
 
 import anyio
@@ -22,20 +19,13 @@ from bake.plan.outcome import Image, Plan
 from bake.plan.placing import placed
 from bake.plan.reason import Why
 from bake.plan.select import SourceMissing
-from bake.plan.step import (
-    SOURCES,
-    ImageOp,
-    MergeOp,
-    ScratchOp,
-    Step,
-    StepId,
-)
+from bake.plan.step import SOURCES, ImageOp, MergeOp, ScratchOp, Step, StepId
 from bake.plan.tree import SCRATCH, StateId, state_of_images
 from bake.ports.engine import Engine
 from bake.ports.layers import Layer
 from bake.ports.records import NotYet, Parts, Record
 from bake.ports.store import Store
-from bake.solve.capacity import Amount, Capacity
+from bake.solve.capacity import Amount
 from bake.solve.contents import Contents, Unread
 from bake.solve.evidence import Evidence
 from bake.solve.frontier import Frontier, critical_path
@@ -44,19 +34,9 @@ from bake.solve.results import MadeImage, Solution, made_image, missing_source
 from bake.solve.settings import Settings
 from bake.solve.slots import Slots
 from bake.solve.tasks import Tasks
+from bake.solve.turns import Missed, Turns
 
 Emit = Callable[[Event], None]
-
-
-@dataclass(frozen=True)
-class _Missed:
-    """A decided miss, ready to run."""
-
-    step: Step
-    key: str
-    parts: dict[str, str]
-    why: Why
-    demand: Amount
 
 
 class Drive:
@@ -93,11 +73,9 @@ class Drive:
         self._evidence = Evidence(plan, store.records, contents, self._slots, self.states, tasks.sensitive)
         self._adopted: dict[str, Parts] = {}
         self._under_way: dict[str, list[Step]] = {}
-        self._queue: list[tuple[float, int, _Missed]] = []
-        self._order = count()
+        self._turns = Turns(Amount(settings.jobs, settings.memory, settings.cpus))
         self._urgency: dict[StepId, float] | None = None
         self._running = 0
-        self._capacity = Capacity(Amount(settings.jobs, settings.memory, settings.cpus))
         self._stopped = False
         self._wake = anyio.Event()
 
@@ -144,11 +122,7 @@ class Drive:
                     self._after(partial(self.engine.ensure, unread.state, self.journal.say(step)), step, group)
             except NotYet as wait:
                 self._after(wait.fetch, step, group)
-        while self._queue and not self._ending and self.engine is not None:
-            missed = self._queue[0][2]
-            if not self._capacity.take(missed.demand):  # nothing smaller goes first: it might never get its turn
-                break
-            heapq.heappop(self._queue)
+        while self.engine is not None and not self._ending and (missed := self._turns.next()) is not None:
             self._running += 1
             group.start_soon(self._run, missed, self.engine)
 
@@ -187,11 +161,11 @@ class Drive:
         elif key in self._under_way:
             self._join(step, key)
         else:
-            self._miss(_Missed(step, key, parts, self._evidence.why(step, key, parts), self.tasks.demand(step)))
+            self._miss(Missed(step, key, parts, self._evidence.why(step, key, parts), self.tasks.demand(step)))
 
     # Running
 
-    def _miss(self, missed: _Missed) -> None:
+    def _miss(self, missed: Missed) -> None:
         if self._urgency is None:
             self._urgency = critical_path(self._inputs, self._cost)
             self._frontier.order_by(self._urgency.__getitem__)
@@ -200,7 +174,7 @@ class Drive:
             self.journal.ended(missed.step, "run", missed.why)
             self._frontier.finish(missed.step.id)
             return
-        heapq.heappush(self._queue, (-self._urgency[missed.step.id], next(self._order), missed))
+        self._turns.add(missed, self._urgency[missed.step.id])
 
     def _join(self, step: Step, key: str) -> None:
         """A step with the same key is queued or running: this one takes its result."""
@@ -216,19 +190,19 @@ class Drive:
         known = self._slots.last_duration(step)
         return known if known is not None else 1.0
 
-    async def _run(self, missed: _Missed, engine: Engine) -> None:
+    async def _run(self, missed: Missed, engine: Engine) -> None:
         step, started = missed.step, monotonic()
         try:
             self.journal.started(step, missed.why, started)
             async with self.store.records.claim(missed.key):
                 record = None if step.uncached else self.store.records.lookup(missed.key)
                 if record is None:
-                    record = await self._made(missed, engine, started)
-                    self._ran(step, record.state, missed.why, started)
+                    state = await self._made(missed, engine, started)
                 else:
-                    self._cached(step, record.state)
+                    state = record.state
+                    self._cached(step, state)
             for twin in self._under_way.pop(missed.key):
-                self._cached(twin, record.state)
+                self._cached(twin, state)
         except LostLayer as error:
             self.lost = error
         except BakeError as error:
@@ -239,15 +213,18 @@ class Drive:
             self.journal.ended(step, "cancelled", missed.why, started)
             raise
         finally:
-            self._capacity.give(missed.demand)
+            self._turns.end(missed)
             self._running -= 1
             self._wake.set()
 
-    async def _made(self, missed: _Missed, engine: Engine, started: float) -> Record:
-        layer = await self._tried(missed.step, engine)
+    async def _made(self, missed: Missed, engine: Engine, started: float) -> StateId:
+        step = missed.step
+        layer = await self._tried(step, engine)
         record = Record(missed.key, layer.state, layer.created, monotonic() - started)
-        self.store.records.remember(record, {**missed.parts, **self._evidence.files(missed.step)})
-        return record
+        self.store.records.remember(record, {**missed.parts, **self._evidence.files(step)})
+        self.journal.ended(step, "run", missed.why, started, size=layer.size)
+        self._done(step, layer.state)
+        return layer.state
 
     async def _tried(self, step: Step, engine: Engine) -> Layer:
         """Runs the step, again after a failure as often as its targets allow (`retries`)."""
@@ -288,11 +265,6 @@ class Drive:
 
     def _cached(self, step: Step, state: StateId) -> None:
         self.journal.ended(step, "cached")
-        self._done(step, state)
-
-    def _ran(self, step: Step, state: StateId, why: Why, started: float) -> None:
-        layer = self.store.layers.layer(state)
-        self.journal.ended(step, "run", why, started, size=layer.size if layer is not None else 0)
         self._done(step, state)
 
     def _unknown(self, step: Step) -> None:
