@@ -92,7 +92,8 @@ async def _tell_foreign(plan: Plan, reports: Mapping[StepId, StepReport], sessio
 
 def _told(session: Session, plan: Plan, reports: Mapping[StepId, StepReport], slots: Slots, after: Order) -> PlanReport:
     """In plan order."""
-    steps = [_step(reports[step], step, slots) for step in plan.steps if step in reports]
+    durations = slots.last_durations()
+    steps = [_step(reports[step], durations.get(step)) for step in plan.steps if step in reports]
     inputs: dict[StepId, Sequence[StepId]] = {
         step.id: (*step.inputs, *after.get(step.id, ())) for step in plan.steps.values()
     }
@@ -109,8 +110,8 @@ def _told(session: Session, plan: Plan, reports: Mapping[StepId, StepReport], sl
     )
 
 
-def _step(report: StepReport, step: StepId, slots: Slots) -> PlannedStep:
-    estimate = None if report.status == "cached" else slots.last_duration(step)
+def _step(report: StepReport, duration: float | None) -> PlannedStep:
+    estimate = None if report.status == "cached" else duration
     values = msgspec.structs.asdict(report)
     return PlannedStep(**values, estimate_s=None if estimate is None else round(estimate, 3))
 

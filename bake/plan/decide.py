@@ -9,16 +9,19 @@ from bake.plan.key import Parts
 from bake.plan.reason import Why
 
 
-def reason(*, uncached: bool, known: bool, last: Parts | None, now: Callable[[], Parts]) -> Why:
-    """Why a step without a usable record must run.
+def reason(
+    *, uncached: bool, known: Callable[[], bool], last: Callable[[], Parts | None], now: Callable[[], Parts]
+) -> Why:
+    """Why a step without a usable record must run; each is asked only if those before it are not the reason.
 
-    `known`: its key has a record whose layer is gone; `last`: parts of the slot's last run; `now` is asked only if
-    there is something to compare with.
+    `known`: whether its key has a record, whose layer is gone then; `last`: parts of the slot's last run, to compare
+    with the parts of `now`.
     """
     if uncached:
         return Why("no-cache", "asked for")
-    if known:
+    if known():
         return Why("evicted", "evicted: its result was removed from the store")
-    if last is None:
+    before = last()
+    if before is None:
         return Why("never-built", "")
-    return explain(last, now())
+    return explain(before, now())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
@@ -53,8 +53,8 @@ class Records(Protocol):
     def last_record(self, slot: str) -> Record | None:
         """What this slot came to in its last run, its layer removed or not."""
 
-    def last_duration(self, slot: str) -> float | None:
-        """Seconds that the step in this slot took when it last really ran; for the critical path."""
+    def last_durations(self, slots: Collection[str]) -> Mapping[str, float]:
+        """Seconds that the steps in these slots took when they last really ran; for the critical path."""
 
     def remember(self, record: Record, parts: Parts) -> None:
         """Keep a record. Durable at return; a second record of one key replaces the first."""

@@ -6,7 +6,7 @@ layers of base images are, and fetched when a step runs on it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from bake.ports.records import NotYet, Parts, Record
@@ -85,10 +85,11 @@ class SharedRecords:
     def last_record(self, slot: str) -> Record | None:
         return self._own.last_record(slot)
 
-    def last_duration(self, slot: str) -> float | None:
-        own = self._own.last_duration(slot)
-        key = self._elsewhere(slot) if own is None else None
-        return self._sources.duration(key) if key is not None else own
+    def last_durations(self, slots: Collection[str]) -> Mapping[str, float]:
+        own = self._own.last_durations(slots)
+        keys = {slot: key for slot in slots if slot not in own and (key := self._elsewhere(slot)) is not None}
+        found = {slot: self._sources.duration(key) for slot, key in keys.items()}
+        return {**own, **{slot: duration for slot, duration in found.items() if duration is not None}}
 
     def _elsewhere(self, slot: str) -> str | None:
         """The key that the step had last on another machine."""

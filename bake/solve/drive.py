@@ -167,7 +167,7 @@ class Drive:
 
     def _miss(self, missed: Missed) -> None:
         if self._urgency is None:
-            self._urgency = critical_path(self._inputs, self._cost)
+            self._urgency = self._urgencies()
             self._frontier.order_by(self._urgency.__getitem__)
         self._under_way[missed.key] = []
         if self.engine is None:
@@ -184,11 +184,10 @@ class Drive:
         self.journal.ended(step, "cached")
         self._frontier.finish(step.id)
 
-    def _cost(self, step: StepId) -> float:
-        if step not in self.plan.origins:
-            return 0.0
-        known = self._slots.last_duration(step)
-        return known if known is not None else 1.0
+    def _urgencies(self) -> dict[StepId, float]:
+        """A step that never ran counts as one of a second, one that no target names as nothing."""
+        costs = {**dict.fromkeys(self.plan.origins, 1.0), **self._slots.last_durations()}
+        return critical_path(self._inputs, lambda step: costs.get(step, 0.0))
 
     async def _run(self, missed: Missed, engine: Engine) -> None:
         step, started = missed.step, monotonic()

@@ -44,14 +44,17 @@ class Evidence:
 
     def why(self, step: Step, key: str, parts: dict[str, str]) -> Why:
         """Why a step whose key has these parts must run."""
-        last = self._slots.last_parts(step, parts)
 
         def now() -> dict[str, str]:
             parts.update(self.files(step))
             return parts
 
-        known = self._records.known(key)
-        return reason(uncached=step.uncached, known=known, last=last, now=now)
+        return reason(
+            uncached=step.uncached,
+            known=lambda: self._records.known(key),
+            last=lambda: self._slots.last_parts(step, parts),
+            now=now,
+        )
 
     def files(self, step: Step) -> dict[str, str]:
         """The parts that only explain: the base image, and `file.PATH` → identity for each file that the step reads."""

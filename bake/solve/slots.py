@@ -37,10 +37,12 @@ class Slots:
         elsewhere = (self._records.last_parts(slot) for slot in self._of(step.id, _ANYWHERE))
         return next((p for p in elsewhere if p and p.get("instruction") == now.get("instruction")), None)
 
-    def last_duration(self, step: StepId) -> float | None:
-        """Seconds that the step took when it last ran."""
-        slots = (slot for root in (self._root, _ANYWHERE) for slot in self._of(step, root))
-        return next((d for slot in slots if (d := self._records.last_duration(slot)) is not None), None)
+    def last_durations(self) -> dict[StepId, float]:
+        """Seconds that the steps took when they last ran, of those that did, here, else in another checkout."""
+        slots = {step: [*self._of(step, self._root), *self._of(step, _ANYWHERE)] for step in self._plan.origins}
+        known = self._records.last_durations([slot for rows in slots.values() for slot in rows])
+        found = {step: next((known[slot] for slot in rows if slot in known), None) for step, rows in slots.items()}
+        return {step: duration for step, duration in found.items() if duration is not None}
 
     def visit(self, keys: Mapping[StepId, str], parts: Mapping[str, Parts] = _NO_PARTS) -> None:
         """Notes the key that each step has had in this run, and the parts of keys that have none yet."""

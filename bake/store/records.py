@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -58,11 +58,14 @@ class RecordTable:
         )
         return Record(row[0], StateId(row[1]), *row[2:]) if row is not None else None
 
-    def last_duration(self, slot: str) -> float | None:
-        row = self._database.one(
-            "SELECT r.duration FROM slots s JOIN records r ON r.key = s.key WHERE s.slot = ?", slot
+    def last_durations(self, slots: Collection[str]) -> Mapping[str, float]:
+        return dict(
+            self._database.all(
+                "SELECT s.slot, r.duration FROM json_each(?) j JOIN slots s ON s.slot = j.value"
+                " JOIN records r ON r.key = s.key",
+                (msgspec.json.encode(list(slots)).decode(),),
+            )
         )
-        return row[0] if row is not None else None
 
     def remember(self, record: Record, parts: Parts) -> None:
         self.remember_all([(record, parts)])

@@ -84,19 +84,19 @@ def test_a_second_record_replaces_the_first(store: Store) -> None:
     store.records.visit({"slot": "key"}, {})
     assert store.records.lookup("key") == Record("key", second.state, 2.0, 3.0)
     assert store.records.last_parts("slot") == {"file.a": "2"}
-    assert store.records.last_duration("slot") == 3.0
+    assert store.records.last_durations(["slot"]) == {"slot": 3.0}
 
 
 def test_a_slot_tells_of_its_last_run(store: Store) -> None:
     state = commit(store.layers, a="1").state
-    assert store.records.last_parts("slot") is None and store.records.last_duration("slot") is None
+    assert store.records.last_parts("slot") is None and store.records.last_durations(["slot"]) == {}
     store.records.remember(Record("one", state, 1.0, 0.5), {"env.A": "1"})
     store.records.remember(Record("two", state, 1.0, 1.5), {"env.A": "2"})
     store.records.visit({"slot": "one", "twin": "one"}, {})
     assert store.records.last_parts("slot") == {"env.A": "1"} == store.records.last_parts("twin")
     store.records.visit({"slot": "two"}, {})
     assert store.records.last_parts("slot") == {"env.A": "2"}
-    assert store.records.last_duration("slot") == 1.5
+    assert store.records.last_durations(["slot", "none", "twin"]) == {"slot": 1.5, "twin": 0.5}
     assert store.records.last_record("slot") == Record("two", state, 1.0, 1.5)
     assert store.records.last_record("none") is None
     assert store.records.last_parts("twin") == {"env.A": "1"}
@@ -105,7 +105,7 @@ def test_a_slot_tells_of_its_last_run(store: Store) -> None:
 def test_a_visit_keeps_the_parts_given_with_it(store: Store) -> None:
     store.records.visit({"slot": "key"}, {"key": {"parent": "p"}})
     assert store.records.last_parts("slot") == {"parent": "p"}
-    assert store.records.last_duration("slot") is None
+    assert store.records.last_durations(["slot"]) == {}
     assert not store.records.known("key")
 
 

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from bake.plan.decide import reason
@@ -46,9 +48,9 @@ def test_files_explain_a_key_but_do_not_make_it() -> None:
 
 
 def test_parts_are_asked_for_only_when_there_is_something_to_compare() -> None:
-    def never() -> dict[str, str]:
+    def never() -> Any:
         raise AssertionError
 
-    assert reason(uncached=True, known=True, last={}, now=never).kind == "no-cache"
-    assert reason(uncached=False, known=True, last={}, now=never).kind == "evicted"
-    assert reason(uncached=False, known=False, last=None, now=never).kind == "never-built"
+    assert reason(uncached=True, known=never, last=never, now=never).kind == "no-cache"
+    assert reason(uncached=False, known=lambda: True, last=never, now=never).kind == "evicted"
+    assert reason(uncached=False, known=lambda: False, last=lambda: None, now=never).kind == "never-built"
