@@ -24,7 +24,10 @@ _BYTES_LIMIT = 4 * SIZE_LIMIT
 
 
 def read_source(path: str, shown: str) -> Source | Diagnostic:
-    """The text of a file, called `shown`; or what is wrong with it."""
+    """The text of a file, called `shown`; or what is wrong with it, or with its path: keys and reports, which hold it,
+    are text."""
+    if (told := _told(path)) != path:
+        return Diagnostic("not-utf8", f"the path {told} is not UTF-8", hint="rename the directory")
     try:
         data = _read(path)
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
@@ -44,6 +47,10 @@ def read_source(path: str, shown: str) -> Source | Diagnostic:
         source = Source(shown, error.object.decode(errors="replace"))
         byte = error.object[error.start]
         return Diagnostic("not-utf8", f"{shown} is not UTF-8 text: byte 0x{byte:02x}", source.span(offset))
+
+
+def _told(path: str) -> str:
+    return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
 def _read(path: str) -> bytes | None:

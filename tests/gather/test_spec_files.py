@@ -101,6 +101,15 @@ def test_the_first_byte_that_is_not_utf8(tmp_path: Path, data: bytes, place: str
     assert (found.code, str(found.span)) == ("not-utf8", f"bake.toml:{place}")
 
 
+def test_a_directory_whose_name_is_not_utf8_is_told_and_no_defect(tmp_path: Path) -> None:
+    odd = Path(os.fsdecode(bytes(tmp_path) + b"/p\xff"))
+    odd.mkdir()
+    (odd / "bake.toml").write_text("")
+    found = read_source(str(odd / "bake.toml"), "bake.toml")
+    assert isinstance(found, Diagnostic)
+    assert (found.code, found.message) == ("not-utf8", f"the path {tmp_path}/p\\xff/bake.toml is not UTF-8")
+
+
 def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
     (tmp_path / "bake.toml").write_bytes(b"\xef\xbb\xbfa = 1")
     assert read_source(str(tmp_path / "bake.toml"), "bake.toml") == Source("bake.toml", "a = 1")
