@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from bake.plan.facts import Facts
@@ -54,24 +54,12 @@ class Tasks:
         return [self._plan.targets[name] for name in names]
 
     def _secrets(self, step: Step, targets: Sequence[Target]) -> dict[str, bytes]:
-        if isinstance(step.op, FrontendOp):
-            wanted = dict.fromkeys(step.op.secrets)
-        elif isinstance(step.op, ExecOp):
-            wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SecretMount))
-        else:
-            return {}
-        found = ((id, next((v for t in targets if (v := self._secret(t, id)) is not None), None)) for id in wanted)
-        return {id: value for id, value in found if value is not None}
+        asked = step.op.secrets if isinstance(step.op, FrontendOp) else _ids(step, SecretMount)
+        return _found(asked, targets, self._secret)
 
     def _agents(self, step: Step, targets: Sequence[Target]) -> dict[str, str]:
-        if isinstance(step.op, FrontendOp):
-            wanted = dict.fromkeys(step.op.ssh)
-        elif isinstance(step.op, ExecOp):
-            wanted = dict.fromkeys(mount.id for mount in step.op.mounts if isinstance(mount, SshMount))
-        else:
-            return {}
-        found = ((id, next((v for t in targets if (v := self._ssh(t, id)) is not None), None)) for id in wanted)
-        return {id: value.decode() for id, value in found if value is not None}
+        asked = step.op.ssh if isinstance(step.op, FrontendOp) else _ids(step, SshMount)
+        return {id: value.decode() for id, value in _found(asked, targets, self._ssh).items()}
 
     def input(self, step: StepId, states: Mapping[StepId, StateId]) -> Input:
         """What a step is to one that builds on it."""
@@ -86,3 +74,14 @@ class Tasks:
                 fact = self._facts.urls[op]
                 return BlobInput(self._blob(fact.digest), op.name, fact.mtime)
         return StateInput(states[step])
+
+
+def _ids(step: Step, kind: type[SecretMount | SshMount]) -> list[str]:
+    """Of the mounts of a command."""
+    return [mount.id for mount in step.op.mounts if isinstance(mount, kind)] if isinstance(step.op, ExecOp) else []
+
+
+def _found(ids: Iterable[str], targets: Sequence[Target], value: Secret) -> dict[str, bytes]:
+    """The values that the first of the targets to have them gives."""
+    found = ((id, next((v for t in targets if (v := value(t, id)) is not None), None)) for id in dict.fromkeys(ids))
+    return {id: value for id, value in found if value is not None}
