@@ -1,8 +1,9 @@
-"""Makes the helpers in tests/support importable by name, whatever import mode is used, and deals tests to workers."""
+"""Makes the helpers in tests/support importable by name, deals tests to workers, and gives a file a registry."""
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ settings.register_profile("bake", deadline=None, suppress_health_check=[HealthCh
 settings.load_profile("bake")
 
 sys.path.insert(0, str(Path(__file__).parent / "support"))
+
+from registry_server import RegistryServer, registry  # noqa: E402
 
 TOGETHER = "tests/e2e/"
 """Tests that stand on one build of the walkthrough: no second worker has to wait for it."""
@@ -29,3 +32,10 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
+    """A registry of a file's own."""
+    with registry(tmp_path_factory.mktemp("registry")) as running:
+        yield running

@@ -5,7 +5,6 @@ All pairs are targets of one spec, built in two runs. Each starts from a directo
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +14,7 @@ from typing import Any
 import anyio
 import pytest
 from projects import Project
+from toml_values import toml
 
 from bake.app.building import build
 
@@ -330,14 +330,6 @@ class World:
             keys["secret"] = [{"id": "t", "env": keys["secret"]}]
         lines = "".join(f"{key} = {toml(value)}\n" for key, value in keys.items())
         return f"[target.{name}]\n{lines}dockerfile-inline = '''\n{text}\n'''\n"
-
-
-def toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    return json.dumps(value)
 
 
 @pytest.fixture(scope="module")

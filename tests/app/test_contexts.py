@@ -15,6 +15,7 @@ import anyio
 import pytest
 from git_server import TIME, Repository, daemon, serving
 from projects import Project, statuses
+from toml_values import toml
 
 from bake.app.locking import lock
 from bake.errors import BakeError, InputError
@@ -64,12 +65,6 @@ def spec(project: Project, dockerfile: str = "", /, **keys: object) -> None:
     text = f"dockerfile-inline = '''\n{dockerfile}\n'''\n" if dockerfile else ""
     rows = "".join(f"{key.replace('_', '-')} = {toml(value)}\n" for key, value in keys.items())
     project.write("bake.toml", f"[target.app]\n{text}{rows}output = [{{ type = 'oci', dest = 'out', tar = false }}]\n")
-
-
-def toml(value: object) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{json.dumps(k)} = {json.dumps(v)}" for k, v in value.items()) + " }"
-    return json.dumps(value)
 
 
 def built(project: Project, **changes: object) -> Mapping[str, Any]:

@@ -30,12 +30,6 @@ COPY a /a
 """
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> RegistryServer:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 def project(tmp_path: Path, host: str, rule: str = "") -> Project:
     made = Project(tmp_path)
     made.write("bake.toml", SPEC.format(host=host, rule=rule))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 from collections.abc import Iterator, Mapping
@@ -12,6 +11,7 @@ from typing import Any
 import anyio
 import pytest
 from projects import Project
+from toml_values import toml
 
 from bake.app.building import build
 from bake.errors import InputError
@@ -132,14 +132,6 @@ def row(project: Project, name: str, flags: str, command: str, keys: Mapping[str
         "ssh": [{"id": "default", "paths": ["agent.sock"]}], **keys,
     }  # fmt: skip
     return f"[target.{name}]\n" + "".join(f"{key} = {toml(value)}\n" for key, value in all_keys.items())
-
-
-def toml(value: Any) -> str:
-    if isinstance(value, dict):
-        return "{ " + ", ".join(f"{key} = {toml(item)}" for key, item in value.items()) + " }"
-    if isinstance(value, list):
-        return "[" + ", ".join(map(toml, value)) + "]"
-    return json.dumps(value)
 
 
 def run(project: Project, rows: str, *names: str) -> Any:

@@ -9,15 +9,9 @@ from typing import Any
 import pytest
 from buildkit_daemon import Daemon
 from projects import statuses
-from registry_server import RegistryServer, free_port, registry
+from registry_server import RegistryServer, free_port
 
 DOCKERFILE = "FROM scratch\nCOPY busybox /bin/sh\nRUN echo once\n"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

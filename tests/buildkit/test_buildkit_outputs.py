@@ -8,7 +8,6 @@ import socket
 import subprocess
 import tarfile
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ import anyio
 import pytest
 from buildkit_daemon import Daemon
 from projects import statuses
-from registry_server import RegistryServer, registry
+from registry_server import RegistryServer
 
 from bake.app.building import build
 from bake.engine.buildkit.address import parse_address
@@ -27,12 +26,6 @@ from bake.errors import HostError
 
 BASE = 'FROM scratch\nCOPY busybox /bin/busybox\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n'
 TARGET = '[target.app]\ncontext = "."\nnetwork = "none"\n'
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 def built(project: Any, *names: str, **options: Any) -> Any:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
 import pytest
 from published_index import make
-from registry_server import RegistryServer, registry
+from registry_server import RegistryServer
 
 from bake.oci import media_types as mt
 from bake.oci.digest import Digest, sha256
@@ -43,12 +43,6 @@ ENV MODE=slow
 CMD ["sh"]
 """
 '''
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from faulty_proxy import faulty_proxy
-from registry_server import RegistryServer, registry
+from registry_server import RegistryServer
 
 Line = Callable[[str], tuple[int, str, str]]
 BASE = '''
@@ -26,12 +26,6 @@ FROM {host}/base:1
 RUN echo hello >/hello
 """
 '''
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -53,12 +53,6 @@ def user(directory: Path, host: str, **environment: str) -> User:
     return User(work, {**variables, **environment})
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
-
-
 @pytest.fixture
 def proxy(server: RegistryServer) -> Iterator[FaultyProxy]:
     with faulty_proxy(server.host) as running:

@@ -10,16 +10,10 @@ import anyio
 import pytest
 from cache_machines import DOCKERFILE, machine, ran, registry_cache, told
 from faulty_proxy import FaultyProxy, faulty_proxy
-from registry_server import RegistryServer, registry
+from registry_server import RegistryServer
 
 from bake.app.explaining import explain
 from bake.render.explain import explanation_text
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 @pytest.fixture

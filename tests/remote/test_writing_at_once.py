@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import cache_writer
 import pytest
 from cache_writer import addition, hexed, place_of, write
 from faulty_proxy import faulty_proxy
-from registry_server import RegistryServer, registry
+from registry_server import RegistryServer
 
 from bake.oci.digest import sha256
 from bake.oci.reference import parse_reference
@@ -28,12 +27,6 @@ from bake.remote.directory import DirectoryCache
 from bake.remote.place import Addition
 
 PROCESSES, ROUNDS = 4, 3
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryServer]:
-    with registry(tmp_path_factory.mktemp("registry")) as running:
-        yield running
 
 
 def read(text: str, directory: Path) -> Catalog:

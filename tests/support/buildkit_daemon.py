@@ -20,6 +20,7 @@ from pathlib import Path
 from types import TracebackType
 
 from debian_root import debian_root, inside
+from ending import end
 
 DOCKERD = "/usr/sbin/dockerd"
 START_S = 60
@@ -137,12 +138,7 @@ class Daemon:
 
     def __exit__(self, kind: type[BaseException] | None, value: object, trace: TracebackType | None) -> None:
         if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(30)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            end(self._process, 30)
         self._end_containerd()
         for _ in range(self._mounts() - self._before):  # one for each start after a kill
             subprocess.run(["umount", "-l", str(self._data)], check=False)

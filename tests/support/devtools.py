@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from ending import end
+
 START_SECONDS = 60
 
 
@@ -35,12 +37,7 @@ def browser(directory: Path) -> Iterator[Browser]:
         yield found
         found.close()
     finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _address(process: subprocess.Popen[bytes], file: Path) -> tuple[int, str]:

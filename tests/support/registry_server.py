@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from ending import end
+
 PROGRAM = "docker-registry"
 START_SECONDS = 20
 
@@ -64,12 +66,7 @@ def registry(directory: Path, *, http: dict[str, object] | None = None, **sectio
         _wait(process, host, log)
         yield RegistryServer(host, storage, log, process)
     finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        end(process)
 
 
 def _wait(process: subprocess.Popen[bytes], host: str, log: Path) -> None:
