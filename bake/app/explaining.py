@@ -17,7 +17,7 @@ from bake.app.selection import Address, addresses_of
 from bake.app.session import Session
 from bake.errors import Diagnostic, InputError
 from bake.events import StepReport
-from bake.plan.step import Origin
+from bake.plan.origin import Origin
 from bake.ports.records import Record, Records
 
 

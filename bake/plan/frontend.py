@@ -24,9 +24,10 @@ from bake.plan.bases import ContextSpec, context_name, parse_context
 from bake.plan.contexts import main_context, named_directory
 from bake.plan.facts import ImageFact, ImageQuery
 from bake.plan.lower.stage import Lowered, env_of
+from bake.plan.origin import Origin
 from bake.plan.outcome import HistoryLine, LayerRef
 from bake.plan.remote import FILE, Open, ask_git, git_of, url_fact
-from bake.plan.step import CopyAction, FrontendInput, FrontendOp, GitOp, HttpOp, LocalOp, Origin, StepId
+from bake.plan.step import CopyAction, FrontendInput, FrontendOp, GitOp, HttpOp, LocalOp, StepId
 from bake.spec.target import Target
 
 if TYPE_CHECKING:

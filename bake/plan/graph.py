@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from bake.plan.step import NO_AMBIENT, Ambient, Operation, Origin, Step, StepId, make_step
+from bake.plan.origin import Origin
+from bake.plan.step import NO_AMBIENT, Ambient, Operation, Step, StepId, make_step
 
 
 class Graph:

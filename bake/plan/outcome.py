@@ -9,7 +9,8 @@ from bake.errors import Diagnostic
 from bake.oci.model import History, ImageConfig
 from bake.oci.platform import Platform
 from bake.plan.facts import Needs
-from bake.plan.step import Origin, Step, StepId
+from bake.plan.origin import Origin
+from bake.plan.step import Step, StepId
 from bake.spec.target import Target
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from bake.errors import Diagnostic, Span
-from bake.plan.step import Named, Origin
+from bake.plan.origin import Named, Origin
 
 _ABOUT: Mapping[str, Named] = {
     "missing-source": "source",

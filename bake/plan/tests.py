@@ -8,7 +8,8 @@ from __future__ import annotations
 from bake.oci.platform import Platform
 from bake.plan.graph import Graph
 from bake.plan.lower.stage import Lowered, env_of
-from bake.plan.step import ExecOp, Origin, StepId
+from bake.plan.origin import Origin
+from bake.plan.step import ExecOp, StepId
 from bake.spec.target import Target
 
 STAGE = "test"

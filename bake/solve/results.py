@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 from bake.errors import BakeError, Diagnostic, StepError
 from bake.events import StepInfo, StepReport
 from bake.plan.missing import advice, source_of
+from bake.plan.origin import Origin
 from bake.plan.outcome import Image, LayerRef, Plan
 from bake.plan.placing import placed
 from bake.plan.select import SourceMissing
-from bake.plan.step import ImageOp, Origin, StepId
+from bake.plan.step import ImageOp, StepId
 from bake.plan.tree import StateId, state_of_images
 
 

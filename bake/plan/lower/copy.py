@@ -13,8 +13,9 @@ from bake.oci.digest import is_digest
 from bake.plan.git_url import is_git_url, parse_git_url
 from bake.plan.lower.owners import check_owner
 from bake.plan.lower.stage import StageBuilder
+from bake.plan.origin import Word
 from bake.plan.select import check_patterns
-from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, Word, WriteOp, WrittenFile
+from bake.plan.step import CopyAction, CopyOp, GitOp, HttpOp, MergeOp, ScratchOp, StepId, WriteOp, WrittenFile
 from bake.words import WordError, expand_heredoc
 
 _CHECKSUM = "ADD --checksum=sha256:… URL DESTINATION, one source at a time"

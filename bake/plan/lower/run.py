@@ -12,6 +12,7 @@ from bake.dockerfile.instructions import Heredoc, Mount, Run
 from bake.dockerfile.paths import clean
 from bake.errors import Diagnostic, InputError
 from bake.plan.lower.stage import StageBuilder
+from bake.plan.origin import Word
 from bake.plan.step import (
     BindMount,
     CacheMount,
@@ -22,7 +23,6 @@ from bake.plan.step import (
     SshMount,
     StepId,
     TmpfsMount,
-    Word,
     WrittenFile,
 )
 

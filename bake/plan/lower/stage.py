@@ -13,8 +13,9 @@ from bake.errors import Diagnostic, InputError, Span
 from bake.oci.model import History, ImageConfig, RunConfig
 from bake.oci.platform import Platform
 from bake.plan.graph import Graph
+from bake.plan.origin import Origin, Word
 from bake.plan.outcome import HistoryLine, LayerRef
-from bake.plan.step import Ambient, CopyAction, Operation, Origin, StepId, Word
+from bake.plan.step import Ambient, CopyAction, Operation, StepId
 from bake.spec.target import Target
 from bake.words import WordError, expand, expand_words
 
