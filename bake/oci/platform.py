@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 _ARCH = {
     "x86_64": "amd64",
@@ -40,6 +41,7 @@ class Platform:
         return same and (self.variant == other.variant or not self.variant or not other.variant)
 
 
+@lru_cache(maxsize=256)
 def parse_platform(text: str) -> Platform:
     """`linux/amd64`, `linux/arm/v7`, `arm64`. Raises ValueError with a reason fit for a user."""
     parts = text.strip().lower().split("/")

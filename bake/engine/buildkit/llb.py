@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 from bake.engine.buildkit.wire.messages import MESSAGES
@@ -85,11 +86,11 @@ class Graph:
         for digest in self.reachable(result.digest):
             vertex = self.vertexes[digest]
             made.defs.append(vertex.data)
-            made.metadata[digest].CopyFrom(_metadata(vertex))
+            _describe(vertex, made.metadata[digest])
         end = MESSAGES.Op(inputs=[MESSAGES.Input(digest=result.digest, index=result.index)])
         data = end.SerializeToString(deterministic=True)
         made.defs.append(data)
-        made.metadata[digest_of(data)].CopyFrom(MESSAGES.OpMetadata(caps={"constraints": True, "platform": True}))
+        made.metadata[digest_of(data)].caps.update({"constraints": True, "platform": True})
         return made
 
     def reachable(self, digest: str) -> list[str]:
@@ -108,15 +109,22 @@ class Graph:
 
 def marshal(inputs: Iterable[Output], platform: str, **operation: Any) -> bytes:
     """The bytes of an operation. The platform is always there, or builders would fill one in and rename it."""
-    known = parse_platform(platform)
-    head = MESSAGES.Op(
-        inputs=[MESSAGES.Input(digest=i.digest, index=i.index) for i in inputs],
-        platform=MESSAGES.Platform(arch=known.arch, os=known.os, variant=known.variant),
-        constraints=MESSAGES.Constraints(),
-    )
+    head = MESSAGES.Op(inputs=[MESSAGES.Input(digest=i.digest, index=i.index) for i in inputs])
     body = MESSAGES.Op(**operation)
-    data: bytes = head.SerializeToString(deterministic=True) + body.SerializeToString(deterministic=True)
+    data: bytes = head.SerializeToString(deterministic=True) + _where(platform)
+    data += body.SerializeToString(deterministic=True)
     return data
+
+
+@cache
+def _where(platform: str) -> bytes:
+    """The fields of an operation between its inputs and what it does, the same for nearly all of a run."""
+    known = parse_platform(platform)
+    wanted = MESSAGES.Platform(arch=known.arch, os=known.os, variant=known.variant)
+    found: bytes = MESSAGES.Op(platform=wanted, constraints=MESSAGES.Constraints()).SerializeToString(
+        deterministic=True
+    )
+    return found
 
 
 def _sorted(operations: Iterable[bytes], renamed: dict[str, str]) -> Iterator[tuple[str, bytes]]:
@@ -177,10 +185,13 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _metadata(vertex: Vertex) -> Any:
-    description: Mapping[str, str] = {"llb.customname": vertex.name} if vertex.name else {}
+def _describe(vertex: Vertex, found: Any) -> None:
+    """Fills the metadata of an operation in."""
     if vertex.metadata is not None:
-        return vertex.metadata
-    return MESSAGES.OpMetadata(
-        ignore_cache=vertex.ignore_cache, description=description, caps=dict.fromkeys(vertex.caps, True)
-    )
+        found.CopyFrom(vertex.metadata)
+        return
+    found.ignore_cache = vertex.ignore_cache
+    if vertex.name:
+        found.description["llb.customname"] = vertex.name
+    for cap in vertex.caps:
+        found.caps[cap] = True

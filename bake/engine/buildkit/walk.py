@@ -23,6 +23,7 @@ from bake.plan.outcome import Image, Plan
 from bake.plan.placing import placed
 from bake.plan.step import StepId
 from bake.plan.tree import SCRATCH, StateId
+from bake.ports.records import Parts
 from bake.ports.store import Store
 from bake.solve.capacity import Amount
 from bake.solve.contents import Contents
@@ -61,6 +62,7 @@ class Walk:
         self._made: dict[tuple[str, str], MadeImage] = {}
         self._needs: dict[tuple[str, str], list[StepId]] = {}
         self._demands: dict[StepId, Amount] = {}
+        self._parts: dict[StepId, Parts] = {}
         self._order = {id: at for at, id in enumerate(plan.steps)}
         self._done: dict[str, anyio.Event] = {}
         self._left: dict[str, int] = {}
@@ -173,16 +175,18 @@ class Walk:
             build = Build(site, image, steps, self._tasks, self._board, self._images, self._how)
             held = await build.run()
         seconds = {id: self.journal.reports[id].duration_s for id in steps if id in self.journal.reports}
-        parts = {
-            id: {**self._decisions.parts[id], **self._decider.files(step)}
-            for id, step in steps.items()
-            if id in self._decisions.parts
-        }
+        parts = {id: self._parts_of(id) for id in steps if id in self._decisions.parts}
         self._images.remember(image, held, seconds, parts)
         for id in steps:
             self._board.places.setdefault(id, candidate.addr)
             self._board.end(id, "cached")
         return held
+
+    def _parts_of(self, id: StepId) -> Parts:
+        """What is recorded of a step's key, made once for all images that share it."""
+        if id not in self._parts:
+            self._parts[id] = {**self._decisions.parts[id], **self._decider.files(self.plan.steps[id])}
+        return self._parts[id]
 
     def _demand(self, image: Image) -> Amount:
         """Slots by its target's weight; memory and processors as the RUN step that takes most of them."""
