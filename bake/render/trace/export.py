@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -47,9 +48,11 @@ def export(way: Way, spans: Sequence[Span], environment: Mapping[str, str], pati
 
         # A thread, as no timeout of a library covers everything, a name server that is silent for one.
         sending = threading.Thread(target=send, name="trace", daemon=True)
+        until = time.monotonic() + patience
         sending.start()
         sending.join(patience)
-        if sending.is_alive():
+        # An exporter that gave up itself by then says less.
+        if sending.is_alive() or (failed and time.monotonic() >= until):
             return f"{_address(exporter)}no answer within {patience:g} s"
         return f"{_address(exporter)}{_reason(failed[0], logs)}" if failed else ""
 
