@@ -12,6 +12,8 @@ from bake.errors import BakeError
 _RECORDED = Path(__file__).parents[1] / "peer/errors.json"
 KNOWN = {
     "error-directive-twice": "the peer marks the first of the two, bake the one that is too many",
+    "error-check-twice": "as for another directive",
+    "error-syntax-blank": "a blank names no front end, and is none",
 }
 """Cases that differ, and why. Where the peer marks no line at all, bake points at one nevertheless."""
 

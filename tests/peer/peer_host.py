@@ -6,29 +6,18 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Mapping, Sequence
-from functools import cache
 from pathlib import Path
 
-from buildkit_daemon import Daemon, Kind
-from debian_root import debian_root, inside
+from buildkit_daemon import NEWEST_IN_CONTAINERD, Daemon, newest_root
+from debian_root import inside
 
 _BUILDX = "/usr/libexec/docker/cli-plugins/docker-buildx"
 _KEPT = ("PATH", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
 
 
-@cache
-def _root() -> Path:
-    return debian_root("sid", ["docker.io", "docker-buildx", "ca-certificates"])
-
-
 def engine() -> Daemon:
     """Docker Engine 28 with images in containerd, so that one of another platform can be a base."""
-    return Daemon(
-        kind=Kind(
-            lambda: [*inside(_root()), "dockerd", "--ip6tables=false"],
-            {"features": {"containerd-snapshotter": True}},
-        )
-    )
+    return Daemon(kind=NEWEST_IN_CONTAINERD)
 
 
 def buildx(
@@ -40,5 +29,5 @@ def buildx(
         settings |= {"HOME": home, "DOCKER_CONFIG": home, **environment}
         if daemon is not None:
             settings["DOCKER_HOST"] = f"unix://{daemon.socket}"
-        line = [*inside(_root()), "env", "-C", str(directory), _BUILDX, *words]
+        line = [*inside(newest_root()), "env", "-C", str(directory), _BUILDX, *words]
         return subprocess.run(line, capture_output=True, text=True, env=settings, timeout=120)

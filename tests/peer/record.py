@@ -21,6 +21,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 import bake_cases
 import lint_cases
 from bake_judge import printed
+from diff_servers import servers
 from errors_judge import ERRORS, error_cases, prepare, said
 from lint_judge import LintJudge
 from peer_host import engine
@@ -34,9 +35,10 @@ def main(what: str, names: list[str]) -> None:
 
 
 def record_errors(_: list[str]) -> None:
-    with tempfile.TemporaryDirectory() as directory, engine() as daemon:
-        prepare(Path(directory), daemon)
-        rows = {case.name: said(case, Path(directory), daemon) for case in error_cases()}
+    with tempfile.TemporaryDirectory() as directory, engine() as daemon, servers() as network:
+        cases = network.into(error_cases())
+        prepare(Path(directory), daemon, cases)
+        rows = {case.name: network.out_of(said(case, Path(directory), daemon)) for case in cases}
     write(ERRORS, rows)
 
 

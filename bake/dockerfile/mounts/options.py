@@ -72,7 +72,8 @@ def read_options(mount: Mount, expand: Callable[[str], str]) -> Options:
         option = _OPTIONS.get(name)
         if option is None:
             message = f"unexpected key '{key}' in '{key}={text}'"
-            raise wrong(message, mount.at(key), did_you_mean(key, tuple(_OPTIONS)))
+            hint = did_you_mean(key, tuple(_OPTIONS)) or f"options: {', '.join(_OPTIONS)}"
+            raise wrong(message, mount.at(key), hint)
         if option.types and found.type not in option.types:
             hint = f"{name} is for {' and '.join(option.types)}, and comes after type="
             raise wrong(f"unexpected key '{key}' for mount type '{found.type}'", mount.at(key), hint)
