@@ -50,19 +50,26 @@ class Matcher:
         for _, rest in parted:
             _check(rest)
         groups = [(sign, [rest for _, rest in group]) for sign, group in groupby(parted, key=lambda p: p[0])]
-        # The last match decides, so the groups are asked from the last one on.
-        self._groups = [(sign, any_of(map(shape_of, rests))) for sign, rests in reversed(groups)]
+        self._groups = [(sign, any_of(map(shape_of, rests))) for sign, rests in groups]
         self._exceptions = [_leading_names(rest) for sign, rest in parted if sign]
         self._above: dict[str, tuple[bool, ...]] = {"": (False,) * len(self._groups)}
 
     def ignored(self, path: str) -> bool:
         """Whether the last pattern that matches the path, or a directory above it, is no exception."""
         directory = path.rpartition("/")[0]
-        above = self._above.get(directory) or self._matches(directory)
-        for (exception, fits), inherited in zip(self._groups, above, strict=True):
-            if inherited or fits(path):
-                return not exception
-        return False
+        return self._tried(path, self._above.get(directory) or self._matches(directory))[0]
+
+    def _tried(self, path: str, above: tuple[bool, ...]) -> tuple[bool, tuple[bool, ...]]:
+        """Whether a path is ignored, and which groups of patterns have matched. `above`: those that its directory has.
+
+        As moby has it, a pattern is only tried where it would change the verdict so far, so that an exception for a
+        directory that nothing leaves out counts for nothing below it.
+        """
+        out, matched = False, list(above)
+        for at, (exception, fits) in enumerate(self._groups):
+            if above[at] or (exception is out and fits(path)):
+                matched[at], out = True, not exception
+        return out, tuple(matched)
 
     def may_descend(self, directory: str) -> bool:
         """Whether an exception could match something below an ignored directory; rather yes than no."""
@@ -70,7 +77,7 @@ class Matcher:
         return any(all(fits(name) for fits, name in zip(e, names, strict=False)) for e in self._exceptions)
 
     def _matches(self, directory: str) -> tuple[bool, ...]:
-        """For each group, whether it matches the directory or one above it."""
+        """For each group, whether it has matched the directory or one above it."""
         if not self._groups:
             return ()
         known = self._above[""]
@@ -78,7 +85,7 @@ class Matcher:
         for name in directory.split("/"):
             path = f"{path}/{name}" if path else name
             if path not in self._above:
-                self._above[path] = tuple(up or fits(path) for up, (_, fits) in zip(known, self._groups, strict=True))
+                self._above[path] = self._tried(path, known)[1]
             known = self._above[path]
         return known
 

@@ -9,6 +9,7 @@ from posixpath import normpath
 from typing import TYPE_CHECKING
 
 from bake.errors import Diagnostic, InputError
+from bake.gather.text import text_of
 
 if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
@@ -87,7 +88,4 @@ def _members(path: Path) -> Iterator[tuple[TarInfo, TarFile]]:
 def _decoded(data: bytes, name: str) -> str:
     if len(data) > _MOST_TEXT:
         raise InputError(Diagnostic("unreadable-file", f"{name} is longer than {_MOST_TEXT >> 20} MiB"))
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise InputError(Diagnostic("not-utf8", f"{name} is not UTF-8 text")) from None
+    return text_of(data, name)

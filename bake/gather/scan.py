@@ -19,6 +19,7 @@ import msgspec
 
 from bake.dockerfile.ignore import Matcher
 from bake.errors import Diagnostic, InputError
+from bake.gather.text import text_of
 from bake.plan.select import SourceMissing, select
 from bake.plan.step import CopyAction, LocalOp
 from bake.plan.tree import Entry, Kind, Stamp, Tree, ordered
@@ -182,10 +183,8 @@ def _listed(path: str) -> str | None:
 
 def _read(path: str) -> str | None:
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")
+        return text_of(Path(path).read_bytes(), path)
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
-    except UnicodeDecodeError:
-        raise InputError(Diagnostic("not-utf8", f"{path} is not UTF-8 text")) from None
     except OSError as error:
         raise InputError(Diagnostic("unreadable-file", f"cannot read {path}: {error.strerror}")) from None

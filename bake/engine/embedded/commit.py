@@ -169,13 +169,13 @@ class _Reading:
                 os.removexattr(path, name, follow_symlinks=False)
 
     def _drop_idle_directories(self) -> None:
-        """Takes out directories that are as below and hold nothing any more."""
+        """Takes out directories that are as below, but for their time, and hold nothing any more: as BuildKit's do."""
         holding: set[str] = set()
         for path in reversed(list(self.found)):
             entry = self.found[path]
             if path and entry.kind == "d" and path not in holding and not entry.opaque:
                 below = self._below(path)
-                if below is not None and below.mtime == entry.mtime and below.identity() == entry.identity():
+                if below is not None and below.identity() == entry.identity():
                     directory, name = self.cursor.parent(path)
                     os.rmdir(name, dir_fd=directory)
                     self.disturbed.add(path.rpartition("/")[0])
