@@ -9,6 +9,7 @@ Where another builder is installed and runs here, the same work is given to it, 
 from __future__ import annotations
 
 import argparse
+import compileall
 import os
 import re
 import shutil
@@ -58,6 +59,14 @@ def make_project(directory: Path, targets: int) -> list[str]:
     return names
 
 
+def compile_as_installed() -> None:
+    """Writes bake's bytecode, as pip does when it installs it.
+
+    Else each run of a checkout compiles it again where PYTHONDONTWRITEBYTECODE is set, which costs 0.3 s.
+    """
+    compileall.compile_dir(Path(__file__).parents[1] / "bake", quiet=1)
+
+
 class Failed(Exception):
     """A builder did not build."""
 
@@ -104,6 +113,7 @@ def main() -> None:
         directory = Path(name)
         environment = {**os.environ, "BAKE_STORE": str(directory / "store")}
         names = make_project(directory, asked.targets)
+        compile_as_installed()
         print(f"{len(names)} targets of {STEPS} steps, {sum(FILES.values())} files in one context")
         print(f"first build       {seconds(BAKE, directory, environment):.1f} s")
         compare(directory, environment, names, asked.runs)
