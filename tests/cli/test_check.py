@@ -143,7 +143,7 @@ def test_without_a_spec_and_with_bad_bytes(check: Call) -> None:
     assert codes(check, {}) == (2, [":0 no-spec"])
     Path("app").mkdir()
     Path("app/Dockerfile").write_bytes(b"FROM \xff")
-    assert codes(check, {"bake.toml": SPEC}) == (2, ["bake.toml:1 no-dockerfile", ":0 not-utf8"])
+    assert codes(check, {"bake.toml": SPEC}) == (2, ["app/Dockerfile:1 not-utf8", "bake.toml:1 no-dockerfile"])
     assert check({"bake.toml": "x = "}, "--profile", "nope")[0] == 2
 
 

@@ -101,14 +101,17 @@ def _check_name(path: str, entry: Entry) -> None:
 
 
 def _linked(files: Iterable[SentFile]) -> Iterator[SentFile]:
-    """The same files, with the second name of one within an action's place as a hard link to the first."""
-    first: dict[tuple[str, int, int], str] = {}
+    """The same files, with the second name of one within an action's place as a hard link to the first.
+
+    What a symbolic link has led to is no second name, and is a file of its own.
+    """
+    first: dict[tuple[str, int, int], SentFile] = {}
     for file in files:
         stamp = file.entry.stamp
         if file.entry.kind == "f" and stamp is not None:
-            path = first.setdefault((file.path.partition("/")[0], stamp.device, stamp.inode), file.path)
-            if path != file.path:
-                yield replace(file, entry=msgspec.structs.replace(file.entry, link=path))
+            other = first.setdefault((file.path.partition("/")[0], stamp.device, stamp.inode), file)
+            if other.source != file.source:
+                yield replace(file, entry=msgspec.structs.replace(file.entry, link=other.path))
                 continue
         yield file
 
