@@ -20,15 +20,19 @@ from registry_server import RegistryServer, registry  # noqa: E402
 
 TOGETHER = "tests/e2e/"
 """Tests that stand on one build of the walkthrough: no second worker has to wait for it."""
+APART = "tests/buildkit/test_buildkit_conformance.py::"
+"""Tests of which each kind of daemon, the first word of their parameters, stands on one build of its own."""
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """One worker a file, as `--dist loadfile` does, and one for all of TOGETHER."""
+    """One worker a file, as `--dist loadfile` does, one for all of TOGETHER, and one a kind in APART."""
     from xdist.scheduler import LoadFileScheduling
 
     class ByFile(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
+            if nodeid.startswith(APART):
+                return APART + nodeid.partition("[")[2].partition("-")[0]
             return TOGETHER if nodeid.startswith(TOGETHER) else super()._split_scope(nodeid)
 
     return ByFile(config, log) if config.getvalue("dist") == "loadfile" else None
