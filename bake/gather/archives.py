@@ -88,4 +88,4 @@ def _members(path: Path) -> Iterator[tuple[TarInfo, TarFile]]:
 def _decoded(data: bytes, name: str) -> str:
     if len(data) > _MOST_TEXT:
         raise InputError(Diagnostic("unreadable-file", f"{name} is longer than {_MOST_TEXT >> 20} MiB"))
-    return text_of(data, name)
+    return text_of(data, lambda: name)

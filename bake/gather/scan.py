@@ -183,7 +183,7 @@ def _listed(path: str) -> str | None:
 
 def _read(path: str) -> str | None:
     try:
-        return text_of(Path(path).read_bytes(), os.path.relpath(path))
+        return text_of(Path(path).read_bytes(), lambda: os.path.relpath(path))
     except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
         return None
     except OSError as error:

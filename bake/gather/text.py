@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from codecs import BOM_UTF8
+from collections.abc import Callable
 
 from bake.errors import Diagnostic, InputError, Source
 
 _HEREDOC = b"<<"
 
 
-def text_of(data: bytes, name: str) -> str:
-    """A file's text, without a byte order mark; `name` is for the error.
+def text_of(data: bytes, named: Callable[[], str]) -> str:
+    """A file's text, without a byte order mark; `named` gives the file's name, for the error.
 
     Comments may hold any bytes, as those of files from before UTF-8 do, unless lines that look like comments may be
     content. Raises InputError at the first byte that is not UTF-8.
@@ -27,6 +28,7 @@ def text_of(data: bytes, name: str) -> str:
     try:
         return data.decode()
     except UnicodeDecodeError as error:
+        name = named()
         place = Source(name, data.decode(errors="replace")).span(len(data[: error.start].decode()))
         message = f"{name} is not UTF-8 text: byte 0x{data[error.start]:02x}"
         raise InputError(Diagnostic("not-utf8", message, place)) from None

@@ -152,7 +152,7 @@ def test_a_step_that_takes_too_long(project: Any) -> None:
     project.write("bake.toml", SPEC + 'timeout = "500ms"\n')
     result = project.build()
     assert (result.report.exit_code, result.errors[0].diagnostics[0].code) == (1, "step-timeout")
-    wait_for(lambda: not running("60.0105"))
+    wait_for(lambda: not running("60.0105"), 2)
 
 
 @pytest.mark.parametrize("which", ["daemon", "newer_daemon"])
@@ -166,8 +166,10 @@ def test_interrupt_ends_the_daemons_work(project: Any, which: str, request: pyte
     try:
         wait_for(lambda: running("60.0106"), 40)
         bake.send_signal(signal.SIGINT)
-        wait_for(lambda: not running("60.0106"))  # far from 60 s; how long it takes is told in docs/buildkit.md
-        assert bake.wait(20) == 130
+        started = time.monotonic()
+        wait_for(lambda: not running("60.0106"), 2)
+        assert bake.wait(10) == 130
+        assert time.monotonic() - started < 10
     finally:
         bake.kill()
         assert bake.stderr is not None

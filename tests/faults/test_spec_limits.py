@@ -13,8 +13,8 @@ from memory import Measured, measured
 
 MEMORY = 300_000
 """KB that a process may take at most (its peak resident set)."""
-PROCESSOR = 8
-"""Seconds of processor time: four times what a quiet machine takes, as a loaded one may take twice as much."""
+PROCESSOR = 4
+"""Seconds of processor time: a loaded machine takes up to twice what a quiet one does."""
 SECONDS = 120
 """Against a hang on a loaded machine."""
 

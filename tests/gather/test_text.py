@@ -17,7 +17,7 @@ from bake.gather.text import text_of
     ],
 )
 def test_comments_may_hold_any_bytes(data: bytes, text: str) -> None:
-    assert text_of(data, "Dockerfile") == text
+    assert text_of(data, lambda: "Dockerfile") == text
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,6 @@ def test_comments_may_hold_any_bytes(data: bytes, text: str) -> None:
 )
 def test_other_bytes_are_refused_at_their_place(data: bytes, place: str) -> None:
     with pytest.raises(InputError) as caught:
-        text_of(data, "Dockerfile")
+        text_of(data, lambda: "Dockerfile")
     (found,) = caught.value.diagnostics
     assert (found.code, str(found.span)) == ("not-utf8", place)

@@ -54,7 +54,7 @@ INPUTS: dict[str, tuple[str, Callable[[], str], str]] = {
 
 @pytest.mark.parametrize("name", INPUTS)
 def test_a_clear_error_in_little_time_and_memory(tmp_path: Path, name: str) -> None:
-    """CPU time rather than time on the clock; a loaded machine takes more of that too, but not four times."""
+    """CPU time rather than time on the clock; a loaded machine takes up to twice as much."""
     file, text, code = INPUTS[name]
     (tmp_path / file).write_text(text())
     done = measured(tmp_path, "import", file, "-o", "-", limit=60)
@@ -62,5 +62,5 @@ def test_a_clear_error_in_little_time_and_memory(tmp_path: Path, name: str) -> N
     assert f"error[{code}]" in done.said
     assert f" --> {file}:" in done.said
     assert "Traceback" not in done.said
-    assert done.seconds < 8
+    assert done.seconds < 4
     assert done.peak < 300_000
