@@ -34,6 +34,7 @@ async def _ask(session: Session, candidate: Candidate) -> BuilderState:
     from bake.engine.buildkit.address import parse_address
     from bake.engine.buildkit.client import Builder
     from bake.engine.buildkit.failure import lost
+    from bake.engine.buildkit.known import ask
     from bake.engine.buildkit.pool import remembered_tally
 
     tally = remembered_tally(session.store.files, candidate.addr)
@@ -43,7 +44,7 @@ async def _ask(session: Session, candidate: Candidate) -> BuilderState:
     )  # fmt: skip
     builder = Builder(parse_address(candidate.addr, session.environment))
     try:
-        about = await builder.about()
+        about = await ask(session.store.files, builder)
         size, in_use = await builder.usage()
     except BakeError as error:
         return replace(known, problem=_without(candidate.addr, str(error)))
@@ -52,7 +53,8 @@ async def _ask(session: Session, candidate: Candidate) -> BuilderState:
     finally:
         builder.close()
     version = about.version or f"before 0.11 ({about.worker})"
-    platforms = candidate.platforms or about.platforms
+    given = next((row.platforms for row in session.settings.builders if row.addr == candidate.addr), ())
+    platforms = tuple(given) or about.platforms
     return replace(known, version=version, platforms=platforms, cache_bytes=size, in_use=in_use)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, islice
 from pathlib import Path
 from time import monotonic, time
 from uuid import uuid4
@@ -223,13 +224,15 @@ class _Run:
     def _finish_targets(self, solution: Solution, delivery: Delivery | None) -> None:
         plan = self.planned.plan
         made: Made = self.walk.made if self.walk is not None else lambda _: None
-        for name, target in plan.targets.items():
-            if name not in plan.requested:
-                continue
-            reports = [r for r in solution.reports.values() if name in r.targets]
-            images = plan.image_of(name)
-            same = self.keeper.keep(made, images)
-            status = _status(reports, len(same) == len(images), self.cancelled)
+        wanted = {name: plan.image_of(name) for name in plan.targets if name in plan.requested}
+        kept = iter(self.keeper.keep(made, chain.from_iterable(wanted.values())))
+        parts: dict[str, list[StepReport]] = {name: [] for name in plan.targets}
+        for step in solution.reports.values():
+            for name in step.targets:
+                parts[name].append(step)
+        for name, images in wanted.items():
+            target, reports, same = plan.targets[name], parts[name], list(islice(kept, len(images)))
+            status = _status(reports, None not in same, self.cancelled)
             if status == "built" and same and all(same) and all(r.status == "cached" for r in reports):
                 status = "unchanged"
             done = delivery.delivered.get(name) if delivery else None

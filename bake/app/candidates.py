@@ -13,7 +13,7 @@ from bake.settings import Builder, Settings, size_of
 if TYPE_CHECKING:
     from bake.engine.buildkit.choice import Candidate
 
-ALONE = 16
+ALONE = 32
 """Solves at once on a builder that no setting says anything of."""
 
 

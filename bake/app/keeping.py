@@ -26,12 +26,17 @@ class Keeper:
         self._same: dict[str, bool] = {}
         self._invocations: dict[tuple[str, str], Invocation] = {}
 
-    def keep(self, made: Made, images: Iterable[Image]) -> list[bool]:
-        """Keeps those that are made; of each, whether it is the one that was there before this run.
+    def keep(self, made: Made, images: Iterable[Image]) -> list[bool | None]:
+        """Keeps those that are made; of each, whether it is the one that was there before this run, None if not made.
 
         Called as soon as they are made, so that `bake push` goes on where this process was killed while it sent them.
         """
-        return [self._save(record) for image in images if (record := self._record(made, image)) is not None]
+        new: dict[str, bytes] = {}
+        records = (self._record(made, image) for image in images)
+        found = [self._compare(record, new) if record is not None else None for record in records]
+        if new:
+            self._session.store.results.save(new)
+        return found
 
     def invoked(self, target: str, platform: str) -> Invocation:
         """How an image is made; the commit is asked for only when a statement tells it."""
@@ -53,14 +58,14 @@ class Keeper:
         how = self.invoked(image.target, str(image.platform)) if attest_of(target).provenance else None
         return built(found.image, found.layers, found.final, target.tags, how, found.here)
 
-    def _save(self, record: Built) -> bool:
+    def _compare(self, record: Built, new: dict[str, bytes]) -> bool:
+        """Whether it was there before this run; what is not there now goes into `new`."""
         name = name_of(self._root, record.target, record.platform)
         data = encode(record)
-        results = self._session.store.results
-        last = results.load(name)
+        last = self._session.store.results.load(name)
         if last != data or name not in self._same:
             before = decode(last)
             self._same[name] = before is not None and before.states == record.states
         if last != data:
-            results.save(name, data)
+            new[name] = data
         return self._same[name]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from bake.errors import Diagnostic
 from bake.oci.model import History, ImageConfig
@@ -72,4 +73,11 @@ class Plan:
 
     def image_of(self, target: str) -> tuple[Image, ...]:
         """The images of a target, in the order of its platforms."""
-        return tuple(image for image in self.images if image.target == target)
+        return tuple(self._by_target.get(target, ()))
+
+    @cached_property
+    def _by_target(self) -> Mapping[str, list[Image]]:
+        found: dict[str, list[Image]] = {}
+        for image in self.images:
+            found.setdefault(image.target, []).append(image)
+        return found

@@ -252,6 +252,10 @@ class Step:
         return isinstance(self.op, SOURCES)
 
 
+_ON_PLATFORMS = (ImageOp, ExecOp, FrontendOp)
+"""Operations whose result depends on the platform."""
+
+
 def make_step(
     op: Operation,
     inputs: tuple[StepId, ...] = (),
@@ -260,8 +264,6 @@ def make_step(
     uncached: bool = False,
 ) -> Step:
     """A step with its structural id. Equal operations on equal inputs have equal ids on every machine."""
-    # A bare union member encodes with its tag; the platform counts only where the result depends on it.
-    body = msgspec.json.encode(
-        (op, inputs, platform if isinstance(op, ImageOp | ExecOp | FrontendOp) else "", uncached)
-    )
+    # A bare union member encodes with its tag.
+    body = msgspec.json.encode((op, inputs, platform if isinstance(op, _ON_PLATFORMS) else "", uncached))
     return Step(StepId(hashlib.sha256(body).hexdigest()[:32]), op, inputs, platform, ambient, uncached)

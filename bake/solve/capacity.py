@@ -47,7 +47,9 @@ class Capacity:
 
 def demand(step: Step, targets: Iterable[Target]) -> Amount:
     """What a step takes: the most that one of its targets says. Only RUN steps have `resources`."""
-    found = [_of_target(step, target) for target in targets]
+    found = {_of_target(step, target) for target in targets}
+    if len(found) == 1:
+        return next(iter(found))
     return Amount(
         max((each.slots for each in found), default=1.0),
         max((each.memory for each in found), default=0.0),
@@ -56,7 +58,7 @@ def demand(step: Step, targets: Iterable[Target]) -> Amount:
 
 
 def _of_target(step: Step, target: Target) -> Amount:
-    if not isinstance(step.op, ExecOp):
+    if not target.resources or not isinstance(step.op, ExecOp):
         return Amount(target.weight)
     limits = {name: float(str(value)) for name, value in target.resources.items() if not name.startswith("cpuset-")}
     cpus = limits.get("cpu-quota", 0.0) / (limits.get("cpu-period") or _CPU_PERIOD)

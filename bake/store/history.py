@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import zlib
+from collections.abc import Mapping
 
 import msgspec
 
@@ -19,10 +20,12 @@ class Results:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def save(self, name: str, value: bytes) -> None:
-        """Replaces what was there."""
+    def save(self, values: Mapping[str, bytes]) -> None:
+        """Replaces what was there under these names."""
+        now = time.time()
         with self._database.write() as connection:
-            connection.execute("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", (raw(name), value, time.time()))
+            rows = [(raw(name), value, now) for name, value in values.items()]
+            connection.executemany("INSERT OR REPLACE INTO images VALUES (?, ?, ?)", rows)
 
     def load(self, name: str) -> bytes | None:
         """None if nothing was saved under this name."""

@@ -20,6 +20,11 @@ _USED_S = 600.0
 
 _INSERT = "INSERT OR REPLACE INTO records VALUES (?, ?, ?, ?, ?, ?)"
 
+_SMALL = 1000
+"""Bytes of parts that are stored as they are: pressing them takes longer than writing them."""
+_PRESSED = b"\x78"
+"""The first byte of what zlib has pressed, which no list in msgpack begins with."""
+
 _pairs = msgspec.msgpack.Decoder(list[tuple[bytes, bytes]])
 
 
@@ -103,12 +108,14 @@ def _row(record: Record) -> tuple[object, ...]:
 
 
 def _encode(parts: Parts) -> bytes:
-    return zlib.compress(msgspec.msgpack.encode([(raw(name), raw(value)) for name, value in parts.items()]), 1)
+    data = msgspec.msgpack.encode([(raw(name), raw(value)) for name, value in parts.items()])
+    return zlib.compress(data, 1) if len(data) > _SMALL else data
 
 
 def _decode(data: bytes) -> Parts | None:
     """None for what is damaged: a reason less, and nothing that a build needs."""
     try:
-        return {text(name): text(value) for name, value in _pairs.decode(zlib.decompress(data))}
+        plain = zlib.decompress(data) if data.startswith(_PRESSED) else data
+        return {text(name): text(value) for name, value in _pairs.decode(plain)}
     except (zlib.error, msgspec.MsgspecError):
         return None

@@ -190,7 +190,7 @@ def test_builders_of_the_settings(project, daemon, tmp_path) -> None:  # type: i
     assert found() == [(daemon.address, 3), ("tcp://far:1", 8)]
     assert found(jobs=2) == [(daemon.address, 2), ("tcp://far:1", 2)]
     assert found(builders=("zone=eu",)) == [(daemon.address, 3)]
-    assert found(builders=(daemon.address, "docker://")) == [(daemon.address, 3), ("docker://", 16)]
+    assert found(builders=(daemon.address, "docker://")) == [(daemon.address, 3), ("docker://", 32)]
     with pytest.raises(InputError, match="labelled zone=mars"):
         found(builders=("zone=mars",))
 

@@ -129,16 +129,21 @@ def test_the_digest_is_of_the_operation_put_last() -> None:
     assert MESSAGES.Op.FromString(data).platform.arch == "amd64"
 
 
+def definition_of(graph: Graph, result: Output) -> Any:
+    """The message for all that a result needs."""
+    return MESSAGES.Definition.FromString(graph.definition(result))
+
+
 def test_a_definition_holds_what_is_needed_and_ends_in_its_result() -> None:
     steps = Steps()
     made = chain(steps)
     run, link = steps.low.state(made["run"].id), steps.low.state(made["link"].id)
     assert run is not None and link is not None
-    definition = steps.low.graph.definition(run)
+    definition = definition_of(steps.low.graph, run)
     assert len(definition.defs) == 5 + 1  # image, mkdir, files, copy, run; and the result
     last = MESSAGES.Op.FromString(definition.defs[-1])
     assert [i.digest for i in last.inputs] == [run.digest]
-    assert len(steps.low.graph.definition(link).defs) == 7 + 1
+    assert len(definition_of(steps.low.graph, link).defs) == 7 + 1
 
 
 def test_merge_or_what_comes_to_the_same() -> None:
@@ -155,7 +160,7 @@ def test_uncached_steps_are_not_looked_up() -> None:
     steps = Steps()
     output = steps.low.state(steps.add(ExecOp(("x",)), steps.add(IMAGE), uncached=True).id)
     assert output is not None
-    assert steps.low.graph.definition(output).metadata[output.digest].ignore_cache
+    assert definition_of(steps.low.graph, output).metadata[output.digest].ignore_cache
 
 
 def test_mounts() -> None:
@@ -185,7 +190,7 @@ def test_mounts() -> None:
     assert newer.lower(newer.add(ExecOp(("x",)), newer.add(IMAGE))).exec.meta.clean_mount_points
     output = steps.low.state(step.id)
     assert output is not None
-    caps = steps.low.graph.definition(output).metadata[output.digest].caps
+    caps = definition_of(steps.low.graph, output).metadata[output.digest].caps
     assert set(caps) == {"exec.mount.tmpfs.size", "exec.secretenv", "exec.meta.ulimit"}
 
 
@@ -280,5 +285,5 @@ def test_what_a_front_end_made_is_called_as_builders_call_it() -> None:
     assert top.data == head + MESSAGES.Op(file=MESSAGES.FileOp()).SerializeToString()
     assert made == Output(digest_of(top.data)) and new == [made.digest]
     assert top.metadata.description == {"k": "v"} and top.inputs == (digest_of(tail),)
-    assert graph.embed(graph.definition(made)) == (made, [])  # what Go has written stays as it is
+    assert graph.embed(definition_of(graph, made)) == (made, [])  # what Go has written stays as it is
     assert Graph().embed(MESSAGES.Definition()) == (None, [])

@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> DiskStore:
 def test_results_replace_each_other(store: DiskStore) -> None:
     names = ("/dir\nmain\nlinux/amd64", "/na\udcefve\nmain\nlinux/amd64")
     for number, name in enumerate((*names, names[0])):
-        store.results.save(name, bytes([number]))
+        store.results.save({name: bytes([number])})
     store.close()
     store = open_store(store.root)
     assert [store.results.load(name) for name in (*names, "none")] == [b"\2", b"\1", None]

@@ -92,7 +92,7 @@ def test_records_and_facts_are_synced_at_return(store: DiskStore) -> None:
     assert how() == "NORMAL"
     store.files.remember_fact("url", "x", b"1")
     assert how() == "FULL"
-    store.results.save("x", b"1")
+    store.results.save({"x": b"1"})
     assert how() == "NORMAL"
     store.flush()
     assert how() == "FULL"

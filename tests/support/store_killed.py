@@ -75,7 +75,7 @@ def _end(turn: _Turn) -> StateId:
     turn.store.records.visit(
         {f"slot{i}": f"key-{turn.name}" for i in range(20)}, {f"key-{turn.name}": {"a": turn.name}}
     )
-    turn.store.results.save("result", turn.name.encode())
+    turn.store.results.save({"result": turn.name.encode()})
     turn.store.flush()
     return turn.state
 

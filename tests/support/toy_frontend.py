@@ -157,7 +157,9 @@ class Toy:
             return found
 
     async def solve(self, definition: Any) -> Any:
-        request = M.BridgeRequest(definition=definition, allow_result_return=True, allow_result_array_ref=True)
+        request = M.BridgeRequest(
+            definition=definition.SerializeToString(), allow_result_return=True, allow_result_array_ref=True
+        )
         return (await self.call("Solve", request, M.BridgeResponse)).result.ref
 
     async def run(self) -> None:

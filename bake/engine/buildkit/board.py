@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 
@@ -28,22 +28,27 @@ class Tally:
 
 @dataclass
 class Board:
-    """`whys`: reasons of the steps that our own records have missed; `owners`: step → the solve that tells of it."""
+    """`missed`: why our own records have missed a step, None if they have not.
+
+    `owners`: step → the solve that tells of it.
+    """
 
     journal: Journal
     steps: Mapping[StepId, Step]
-    whys: Mapping[StepId, Why]
+    missed: Callable[[StepId], Why | None]
     owners: dict[StepId, str] = field(default_factory=dict)
     started: set[StepId] = field(default_factory=set)
     ended: set[StepId] = field(default_factory=set)
     places: dict[StepId, str] = field(default_factory=dict)
     """Step → the builder that has told of it last."""
     tallies: dict[str, Tally] = field(default_factory=dict)
+    _told: dict[str, list[StepId]] = field(default_factory=dict)
+    """Solve → the steps that it tells of."""
 
     def take(self, solve: str, steps: list[StepId], update: Update, where: str) -> None:
         """An update of a vertex that stands for `steps`, on the builder `where`."""
         for id in steps:
-            if id in self.ended or self.owners.setdefault(id, solve) != solve:
+            if id in self.ended or not self._tells(id, solve):
                 continue
             step = self.steps[id]
             self.places[id] = where
@@ -59,8 +64,16 @@ class Board:
                 case Seen():
                     pass
 
+    def _tells(self, id: StepId, solve: str) -> bool:
+        """Whether a solve is the one that tells of a step: the first to do so."""
+        owner = self.owners.get(id)
+        if owner is None:
+            self.owners[id] = solve
+            self._told.setdefault(solve, []).append(id)
+        return owner is None or owner == solve
+
     def why(self, id: StepId) -> Why:
-        return self.whys.get(id, EVICTED)
+        return self.missed(id) or EVICTED
 
     def end(self, id: StepId, status: StepStatus, seconds: float | None = None, code: int | None = None) -> None:
         """Tells how a step has ended, the first time."""
@@ -74,11 +87,12 @@ class Board:
 
     def interrupted(self, solve: str, why: str) -> None:
         """A solve is lost with its builder: says of each step that was under way that it starts again."""
-        for id, owner in self.owners.items():
-            if owner == solve and id in self.started and id not in self.ended:
+        for id in self._told.get(solve, ()):
+            if id in self.started and id not in self.ended:
                 self.journal.say(self.steps[id])("progress", f"{why}; it starts again")
 
     def release(self, solve: str) -> None:
         """A solve is over: what it did not finish may be told of by another."""
-        for id in [id for id, owner in self.owners.items() if owner == solve and id not in self.ended]:
-            del self.owners[id]
+        for id in self._told.pop(solve, ()):
+            if id not in self.ended:
+                del self.owners[id]

@@ -26,7 +26,7 @@ from bake.engine.buildkit.services.filesend import FileSend
 from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.site import Site
-from bake.engine.buildkit.solve import BuilderLost, Solve, Wish
+from bake.engine.buildkit.solve import BuilderLost, Caches, Solve, Wish
 from bake.engine.buildkit.status import Update
 from bake.engine.buildkit.timing import Deadlines
 from bake.errors import BakeError, Diagnostic, InputError, StepError, StepFailed
@@ -109,13 +109,14 @@ class Build:
         final = self._low.state(self._image.state)
         tests = [self._low.state(test) for test in self._image.tests]
         self._site.sync.sources |= self._low.sent
+        caches = await self._caches()
         for test in tests:
             if test is not None:
-                await self._solve(self._wish(test))
+                await self._solve(self._wish(test, caches))
         if final is None:
             self._images.told(self._image, Export(()))
             return Held(())
-        wish = self._wish(final)
+        wish = self._wish(final, caches)
         held = await self._exports.take(wish, self._settings.wanted(self._image.target))
         await self._exports.offer(wish)
         return held
@@ -145,11 +146,15 @@ class Build:
 
     # Solving
 
-    def _wish(self, output: Output) -> Wish:
-        entitlements = sorted({each for step in self._steps.values() for each in _entitlements(step)})
+    async def _caches(self) -> Caches:
+        """Those that the builder reads and writes while it builds."""
         caches = self._settings.caches(self._image.target)
-        if caches.exports and not self._site.writes_caches:
+        if caches.exports and not await self._site.writes_caches():
             caches = replace(caches, exports=())
+        return caches
+
+    def _wish(self, output: Output, caches: Caches) -> Wish:
+        entitlements = sorted({each for step in self._steps.values() for each in _entitlements(step)})
         return Wish(
             self._low.graph.definition(output),
             self._session or self._site.session,

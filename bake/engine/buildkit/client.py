@@ -73,21 +73,23 @@ class Builder:
 
     async def about(self) -> About:
         """Version, worker, platforms. Raises HostError when it cannot be reached."""
-        try:
-            found = await self.call(
-                CONTROL + "ListWorkers", MESSAGES.ListWorkersRequest(), MESSAGES.ListWorkersResponse, timeout=_ASK_S
-            )
-        except Lost as error:
-            raise await self.channel.closed(error) from None
+        version = await self.version()
+        found = await self.call(
+            CONTROL + "ListWorkers", MESSAGES.ListWorkersRequest(), MESSAGES.ListWorkersResponse, timeout=_ASK_S
+        )
         first = found.workers[0] if found.workers else MESSAGES.Worker()
         platforms = ("/".join(p for p in (row.os, row.arch, row.variant) if p) for row in first.platforms)
-        return About(await self._version(), first.id, dict(first.labels), tuple(dict.fromkeys(platforms)))
+        return About(version, first.id, dict(first.labels), tuple(dict.fromkeys(platforms)))
 
-    async def _version(self) -> str:
-        if self.channel.engine:  # its BuildKit has none to tell in the builds of some distributions
-            return f"Docker Engine {self.channel.engine}"
+    async def version(self) -> str:
+        """The first question to a builder, and the quickest to answer. Raises HostError when it cannot be reached."""
         try:
+            await self.channel.__connect__()
+            if self.channel.engine:  # its BuildKit has none to tell in the builds of some distributions
+                return f"Docker Engine {self.channel.engine}"
             info = await self.call(CONTROL + "Info", MESSAGES.Empty(), MESSAGES.InfoResponse, timeout=_ASK_S)
+        except Lost as error:
+            raise await self.channel.closed(error) from None
         except GRPCError as error:
             if error.status is Status.UNIMPLEMENTED:
                 return ""

@@ -26,11 +26,11 @@ from bake.solve.slots import Slots
 
 @dataclass
 class Decisions:
-    """`keys` of layer steps; `whys`: misses; `missing`: steps whose sources are not there."""
+    """`keys` of layer steps; `misses`: those that must be built; `missing`: steps whose sources are not there."""
 
     keys: dict[StepId, str] = field(default_factory=dict)
     parts: dict[StepId, Parts] = field(default_factory=dict)
-    whys: dict[StepId, Why] = field(default_factory=dict)
+    misses: set[StepId] = field(default_factory=set)
     states: dict[StepId, StateId] = field(default_factory=dict)
     missing: dict[StepId, SourceMissing] = field(default_factory=dict)
 
@@ -50,6 +50,7 @@ class Decider:
         self._plan = plan
         self._store = store
         self._made = Decisions()
+        self._whys: dict[StepId, Why] = {}
         self._evidence = _Foretold(plan, store.records, contents, slots, self._made.states, sensitive)
 
     def decide(self) -> Decisions:
@@ -86,7 +87,17 @@ class Decider:
         made.keys[step.id], made.parts[step.id] = key, parts
         made.states[step.id] = StateId(_hash(f"state\0{key}"))
         if step.uncached or self._store.records.lookup(key) is None:
-            made.whys[step.id] = self._evidence.why(step, key, parts)
+            made.misses.add(step.id)
+
+    def why(self, id: StepId) -> Why | None:
+        """Why a miss is one; None for what is none.
+
+        Found when it is first asked for, which is seldom: most that we know nothing of a builder has in its cache.
+        """
+        if id in self._made.misses and id not in self._whys:
+            step, key, parts = self._plan.steps[id], self._made.keys[id], dict(self._made.parts[id])
+            self._whys[id] = self._evidence.why(step, key, parts)
+        return self._whys.get(id)
 
     def _is_tree(self, step: StepId) -> bool:
         return self._plan.steps[step].is_source

@@ -81,9 +81,10 @@ class Exports:
 
     async def offer(self, wish: Wish) -> None:
         """Writes the caches that the builder has not written while it built."""
-        if self._site.writes_caches:
+        rows = self._settings.caches(self._image.target).exports
+        if not rows or await self._site.writes_caches():
             return
-        for row in self._settings.caches(self._image.target).exports:
+        for row in rows:
 
             async def export(name: str) -> None:
                 attrs = {"name": name, "containerimage.config": self._config(name)}

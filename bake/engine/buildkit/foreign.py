@@ -12,7 +12,6 @@ import json
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from bake.engine.buildkit.gateway import Answer, Question
 from bake.engine.buildkit.lower import Lowering
@@ -95,7 +94,7 @@ class Foreign:
         op = step.op
         assert isinstance(op, FrontendOp)
         options = {**dict(op.options), "source": _source(op)}
-        inputs: dict[str, Any] = {}
+        inputs: dict[str, bytes] = {}
         for given, id in zip(op.given, step.inputs, strict=True):
             if given.kind != "state":
                 continue

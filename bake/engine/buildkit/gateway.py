@@ -30,7 +30,7 @@ class Question:
 
     session: Session
     options: Mapping[str, str]
-    inputs: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

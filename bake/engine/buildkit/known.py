@@ -1,4 +1,6 @@
-"""What is known of a builder: it is asked once, and again only when it says that it is another version."""
+"""What is known of a builder: what it can do is asked once for each version of it, who it is in every run beside the
+work, for the next one.
+"""
 
 from __future__ import annotations
 
@@ -24,14 +26,16 @@ class Known(msgspec.Struct, frozen=True):
 
 
 async def ask(files: Files, builder: Builder) -> Known:
-    """Asks a builder who it is; what it can do is asked once for each version of it."""
+    """Asks a builder who it is, and what it can do if it is another than before; both are remembered."""
     about = await builder.about()
-    remembered = recall(files, builder.address)
-    if remembered is not None and (remembered.version, remembered.worker) == (about.version, about.worker):
-        return remembered
-    caps = await builder.capabilities(uuid4().hex)
-    known = Known(about.version, about.worker, about.platforms, tuple(sorted(caps)), dict(about.labels))
-    files.remember_fact(_FACT, builder.address.text, msgspec.msgpack.encode(known))
+    before = recall(files, builder.address)
+    if before is not None and (before.version, before.worker) == (about.version, about.worker):
+        caps = before.caps
+    else:
+        caps = tuple(sorted(await builder.capabilities(uuid4().hex)))
+    known = Known(about.version, about.worker, about.platforms, caps, dict(about.labels))
+    if known != before:
+        files.remember_fact(_FACT, builder.address.text, msgspec.msgpack.encode(known))
     return known
 
 

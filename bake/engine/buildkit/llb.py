@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+import msgspec
+
 from bake.engine.buildkit.wire.messages import MESSAGES
 from bake.oci.platform import parse_platform
 
 
-@dataclass(frozen=True, slots=True)
-class Output:
+class Output(msgspec.Struct, frozen=True):
     """What an operation makes: its digest, and which of its results."""
 
     digest: str
@@ -27,8 +28,7 @@ State = Output | None
 """A file-system state; None is the empty one."""
 
 
-@dataclass(frozen=True, slots=True)
-class Vertex:
+class Vertex(msgspec.Struct, frozen=True):
     """An operation of a graph: its bytes, what it builds on, how it is shown and treated."""
 
     data: bytes
@@ -80,18 +80,15 @@ class Graph:
         inputs = MESSAGES.Op.FromString(end).inputs
         return (Output(renamed.get(inputs[0].digest, inputs[0].digest), inputs[0].index) if inputs else None), new
 
-    def definition(self, result: Output) -> Any:
-        """The message for all that `result` needs; its last entry names the result."""
-        made = MESSAGES.Definition()
-        for digest in self.reachable(result.digest):
-            vertex = self.vertexes[digest]
-            made.defs.append(vertex.data)
-            _describe(vertex, made.metadata[digest])
+    def definition(self, result: Output) -> bytes:
+        """A Definition for all that `result` needs, as bytes; its last entry names the result.
+
+        Messages one after the other are one message with all their entries.
+        """
         end = MESSAGES.Op(inputs=[MESSAGES.Input(digest=result.digest, index=result.index)])
-        data = end.SerializeToString(deterministic=True)
-        made.defs.append(data)
-        made.metadata[digest_of(data)].caps.update({"constraints": True, "platform": True})
-        return made
+        last = Vertex(end.SerializeToString(deterministic=True), (), caps=("constraints", "platform"))
+        made = [_defined(digest, self.vertexes[digest]) for digest in self.reachable(result.digest)]
+        return b"".join((*made, _defined(digest_of(last.data), last)))
 
     def reachable(self, digest: str) -> list[str]:
         """Everything that an operation needs, what it builds on first, itself last."""
@@ -109,11 +106,27 @@ class Graph:
 
 def marshal(inputs: Iterable[Output], platform: str, **operation: Any) -> bytes:
     """The bytes of an operation. The platform is always there, or builders would fill one in and rename it."""
-    head = MESSAGES.Op(inputs=[MESSAGES.Input(digest=i.digest, index=i.index) for i in inputs])
-    body = MESSAGES.Op(**operation)
+    head = MESSAGES.Op()
+    for each in inputs:
+        head.inputs.add(digest=each.digest, index=each.index)
+    ((kind, message),) = operation.items()
+    body: bytes = message.SerializeToString(deterministic=True)
     data: bytes = head.SerializeToString(deterministic=True) + _where(platform)
-    data += body.SerializeToString(deterministic=True)
-    return data
+    return data + _NUMBERS[kind] + _length(len(body)) + body
+
+
+_NUMBERS = {field.name: bytes((field.number << 3 | 2,)) for field in MESSAGES.Op.DESCRIPTOR.fields}
+"""What stands before a field of an operation; all are messages, with numbers below 16."""
+
+
+def _length(size: int) -> bytes:
+    """A varint."""
+    found = bytearray()
+    while size > 0x7F:
+        found.append(size & 0x7F | 0x80)
+        size >>= 7
+    found.append(size)
+    return bytes(found)
 
 
 @cache
@@ -185,13 +198,17 @@ def digest_of(data: bytes) -> str:
     return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
-def _describe(vertex: Vertex, found: Any) -> None:
-    """Fills the metadata of an operation in."""
+def _defined(digest: str, vertex: Vertex) -> bytes:
+    """A Definition of one operation."""
+    made = MESSAGES.Definition(defs=[vertex.data])
+    metadata = made.metadata[digest]
     if vertex.metadata is not None:
-        found.CopyFrom(vertex.metadata)
-        return
-    found.ignore_cache = vertex.ignore_cache
-    if vertex.name:
-        found.description["llb.customname"] = vertex.name
-    for cap in vertex.caps:
-        found.caps[cap] = True
+        metadata.CopyFrom(vertex.metadata)
+    else:
+        metadata.ignore_cache = vertex.ignore_cache
+        if vertex.name:
+            metadata.description["llb.customname"] = vertex.name
+        for cap in vertex.caps:
+            metadata.caps[cap] = True
+    found: bytes = made.SerializeToString()
+    return found

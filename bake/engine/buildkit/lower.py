@@ -61,16 +61,15 @@ class Lowering:
         """The output of a step, lowered with all that it needs. Raises SourceMissing."""
         todo = [id]
         while todo:
-            at = todo[-1]
-            step = self.steps[at]
+            step = self.steps[todo[-1]]
             missing = [i for i in step.inputs if i not in self._made and not _is_sent(self.steps[i])]
-            if missing and at not in self._made:
+            if missing and step.id not in self._made:
                 todo += missing
                 continue
             todo.pop()
-            if at not in self._made:
-                self._made[at] = LOWER[type(step.op)](self, step)
-                self._note(step, self._made[at])
+            if step.id not in self._made:
+                made = self._made[step.id] = LOWER[type(step.op)](self, step)
+                self._note(step, made)
         return self._made[id]
 
     def embed(self, step: Step, definition: Any) -> None:
@@ -135,7 +134,11 @@ class Lowering:
 
 
 def _is_sent(step: Step) -> bool:
-    return step.is_source and not isinstance(step.op, ImageOp | ScratchOp | WriteOp)
+    return step.is_source and not isinstance(step.op, _MADE_THERE)
+
+
+_MADE_THERE = (ImageOp, ScratchOp, WriteOp)
+"""Sources that a builder has or makes itself."""
 
 
 def _image(low: Lowering, step: Step) -> State:

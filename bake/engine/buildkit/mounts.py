@@ -24,9 +24,9 @@ def lower_exec(low: Lowering, step: Step) -> State:
     """A RUN. Its root is mount 0 and the only output."""
     op = step.op
     assert isinstance(op, ExecOp)
-    work = _Work(low, step)
-    root = low.input(step, 0)
-    work.mount(root, dest="/", output=0)
+    made = MESSAGES.ExecOp(network=NETWORKS[op.network], security=1 if op.security == "insecure" else 0)
+    work = _Work(low, step, made)
+    work.mount(low.input(step, 0), dest="/", output=0)
     for mount in sorted(op.mounts, key=lambda m: m.target):
         work.add(mount)
     if op.files:
@@ -34,26 +34,20 @@ def lower_exec(low: Lowering, step: Step) -> State:
     if op.shm_size != _DEFAULT_SHM:
         work.caps.add("exec.mount.tmpfs.size")
         work.mount(None, dest="/dev/shm", type=_TYPES["tmpfs"], tmpfs=MESSAGES.TmpfsOpt(size=op.shm_size))
-    made = MESSAGES.ExecOp(
-        meta=_meta(op, step, work.caps, low.caps), mounts=work.mounts, network=NETWORKS[op.network],
-        security=1 if op.security == "insecure" else 0, secretenv=work.variables,
-    )  # fmt: skip
+    _fill(made.meta, op, step, work.caps, low.caps)
     return low.add(step, work.inputs, caps=sorted(work.caps), exec=made)
 
 
 class _Work:
-    """The inputs and mounts of one exec, as they come."""
+    """The inputs and mounts of one exec, as they come; mounts and variables go into `made`."""
 
-    def __init__(self, low: Lowering, step: Step) -> None:
-        self._low, self._step = low, step
+    def __init__(self, low: Lowering, step: Step, made: Any) -> None:
+        self._low, self._step, self._made = low, step, made
         self.inputs: list[Output] = []
-        self.mounts: list[Any] = []
-        self.variables: list[Any] = []
         self.caps: set[str] = set()
 
-    def mount(self, source: State, **fields: Any) -> None:
-        fields.setdefault("output", -1)
-        self.mounts.append(MESSAGES.Mount(input=self._number(source), **fields))
+    def mount(self, source: State, output: int = -1, **fields: Any) -> None:
+        self._made.mounts.add(input=self._number(source), output=output, **fields)
 
     def _number(self, source: State) -> int:
         if source is None:
@@ -124,31 +118,34 @@ class _Work:
             self.mount(None, dest=mount.target, type=_TYPES["secret"], secret=opt)
         if mount.env:
             self.caps.add("exec.secretenv")
-            self.variables.append(MESSAGES.SecretEnv(id=id, name=mount.env, optional=not mount.required))
+            self._made.secretenv.add(id=id, name=mount.env, optional=not mount.required)
 
 
 def _selector(path: str) -> str:
     return "" if path in ("", "/") else path
 
 
-def _meta(op: ExecOp, step: Step, caps: set[str], known: frozenset[str]) -> Any:
+def _fill(meta: Any, op: ExecOp, step: Step, caps: set[str], known: frozenset[str]) -> None:
+    """What is run, as whom, where, with which environment."""
     env = [f"{name}={value}" for name, value in op.env]
-    proxies = {name.lower(): value for name, value in step.ambient.env}
-    others = [f"{name}={value}" for name, value in step.ambient.env if name.lower() not in _PROXIES]
+    env += [f"{name}={value}" for name, value in step.ambient.env if name.lower() not in _PROXIES]
     agent = next((m for m in op.mounts if isinstance(m, SshMount)), None)
     if agent is not None and not any(name == "SSH_AUTH_SOCK" for name, _ in op.env):
-        others.append(f"SSH_AUTH_SOCK={agent.target}")
-    meta = MESSAGES.Meta(args=op.args, env=[*env, *others], cwd=op.cwd or "/", user=op.user)
-    if proxies.keys() & _PROXIES.keys():
-        meta.proxy.CopyFrom(MESSAGES.ProxyEnv(**{ours: proxies.get(name, "") for name, ours in _PROXIES.items()}))
-    meta.hosts.extend(MESSAGES.HostIP(host=host, ip=address) for host, address in step.ambient.host_addresses)
-    meta.clean_mount_points = MOUNT_POINTS in known  # unset for old ones: another digest than theirs is not recognized
+        env.append(f"SSH_AUTH_SOCK={agent.target}")
+    # the mount points are unset for old builders: another digest than theirs is not recognized
+    meta.args.extend(op.args)
+    meta.env.extend(env)
+    meta.cwd, meta.user, meta.clean_mount_points = op.cwd or "/", op.user, MOUNT_POINTS in known
+    proxies = {ours: value for name, value in step.ambient.env if (ours := _PROXIES.get(name.lower()))}
+    if proxies:
+        meta.proxy.CopyFrom(MESSAGES.ProxyEnv(**proxies))
+    for host, address in step.ambient.host_addresses:
+        meta.hosts.add(host=host, ip=address)
     if op.hostname != "buildkitsandbox":
         meta.hostname = op.hostname
     if op.ulimits:
         caps.add("exec.meta.ulimit")
         meta.ulimits.extend(_ulimits(op.ulimits))
-    return meta
 
 
 def _ulimits(texts: Iterable[str]) -> Iterable[Any]:

@@ -16,11 +16,12 @@ from bake.solve.tasks import Tasks
 def predict(plan: Plan, store: Store, contents: Contents, tasks: Tasks, root: str) -> Solution:
     """Each layer step as `cached` or `run`; a step whose sources are missing as an error."""
     slots = Slots(plan, root, store.records)
-    found = Decider(plan, store, contents, slots, tuple(tasks.sensitive)).decide()
+    decider = Decider(plan, store, contents, slots, tuple(tasks.sensitive))
+    found = decider.decide()
     journal, errors = Journal(plan, lambda _event: None), list[StepError]()
     for id, step in plan.steps.items():
         if id in found.missing:
             errors.append(missing_source(id, plan, found.missing[id]))
         elif id in found.keys:
-            journal.ended(step, "run" if id in found.whys else "cached", found.whys.get(id))
+            journal.ended(step, "run" if id in found.misses else "cached", decider.why(id))
     return Solution({}, journal.reports, tuple(errors))

@@ -44,8 +44,8 @@ class Session:
         self._key = shared_key
         self._task: asyncio.Task[None] | None = None
         self._ready = asyncio.Event()
-        self.over = asyncio.Event()
-        """Set when the stream has ended, whoever ended it."""
+        self.over: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        """Done when the stream has ended, whoever ended it."""
 
     async def __aenter__(self) -> Session:
         self._task = asyncio.create_task(self._serve())
@@ -66,9 +66,14 @@ class Session:
         rows = [(prefix + "uuid", self.id), (prefix + "name", "bake"), (prefix + "sharedkey", self._key)]
         return rows + [(prefix + "grpc-method", path) for path in self._methods]
 
+    def end(self) -> None:
+        """Notes that the stream has ended, or is given up."""
+        if not self.over.done():
+            self.over.set_result(None)
+
     @property
     def lost(self) -> bool:
-        return self.over.is_set()
+        return self.over.done()
 
     async def _serve(self) -> None:
         call = self._builder.stream(CONTROL + "Session", MESSAGES.Bytes, MESSAGES.Bytes, self._metadata())
@@ -84,7 +89,7 @@ class Session:
                     await _receive(stream, protocol)
                     writer.cancel()
             finally:
-                self.over.set()
+                self.end()
                 protocol.connection_lost(None)
 
 

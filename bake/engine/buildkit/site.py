@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 
 import anyio
@@ -12,7 +13,7 @@ from bake.engine.buildkit.address import Address
 from bake.engine.buildkit.client import Builder
 from bake.engine.buildkit.docker import DockerApi
 from bake.engine.buildkit.failure import lost
-from bake.engine.buildkit.known import Known, ask
+from bake.engine.buildkit.known import Known, ask, recall
 from bake.engine.buildkit.passing import Passing
 from bake.engine.buildkit.selections import Selections
 from bake.engine.buildkit.services import health
@@ -21,6 +22,7 @@ from bake.engine.buildkit.services.filesync import FileSync
 from bake.engine.buildkit.services.secrets import Secrets
 from bake.engine.buildkit.services.ssh import Agents
 from bake.engine.buildkit.session import Method, Session
+from bake.errors import HostError
 from bake.ports.files import Files
 
 _CLOSE_S = 2.0
@@ -49,10 +51,13 @@ class Site:
         self.offering = anyio.Lock()
         self.passing = Passing()
         self.known: Known | None = None
+        self._asking: asyncio.Task[None] | None = None
         self.was_open = False
 
     async def open(self) -> Builder:
         """Connects, and opens the session again when it was lost. Raises HostError."""
+        if self._builder is not None and self._session is not None and not self._session.lost and self.was_open:
+            return self._builder
         try:
             return await self._open()
         except (GRPCError, StreamTerminatedError, TimeoutError, OSError) as error:
@@ -68,7 +73,7 @@ class Site:
                 self._builder = Builder(self.address)
             if self._session is None or self._session.lost:
                 await self._forget_session()
-                self.known = await ask(self.files, self._builder)
+                await self._know(self._builder)
                 self._session = Session(self._builder, self.methods(), self.shared_key)
                 try:
                     await self._session.__aenter__()
@@ -78,6 +83,20 @@ class Site:
                 self.was_open = True
             return self._builder
 
+    async def _know(self, builder: Builder) -> None:
+        """One of the version that is remembered can what it could; who else it is may be found out beside the work."""
+        remembered = recall(self.files, self.address)
+        if remembered is None or remembered.version != await builder.version():
+            self.known = await ask(self.files, builder)
+            return
+        self.known = remembered
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask_again(builder))
+
+    async def _ask_again(self, builder: Builder) -> None:
+        with suppress(GRPCError, StreamTerminatedError, OSError, HostError):  # the work itself tells what is wrong
+            self.known = await ask(self.files, builder)
+
     def methods(self) -> dict[str, Method]:
         """All that the builder may ask, but for taking exports."""
         found: dict[str, Method] = {}
@@ -85,12 +104,13 @@ class Site:
             found |= service.methods()
         return found | dict(health.methods())
 
-    @property
-    def writes_caches(self) -> bool:
+    async def writes_caches(self) -> bool:
         """Whether it can write its cache to a registry itself.
 
         That of a Docker Engine leaves it to the engine, unless the engine's images are in containerd.
         """
+        if self._asking is not None:
+            await asyncio.wait([self._asking])
         assert self.known is not None
         return not self.address.docker or _SNAPSHOTTER in self.known.labels
 
@@ -126,11 +146,13 @@ class Site:
         if builder is not None:
             builder.close()
         if self._session is not None:
-            self._session.over.set()
+            self._session.end()
 
     async def close(self) -> None:
         with anyio.move_on_after(_CLOSE_S, shield=True):
             await self._forget_session()
+            if self._asking is not None:
+                await self._asking
         if self._builder is not None:
             self._builder.close()
             self._builder = None

@@ -45,7 +45,7 @@ class Caches:
 class Wish:
     """What is to be solved. `exporter` "" leaves the result in the builder's cache."""
 
-    definition: Any | None
+    definition: bytes | None
     session: Session
     exporter: str = ""
     attrs: Mapping[str, str] = field(default_factory=dict)
@@ -97,24 +97,22 @@ class Solve:
 
     async def _finished(self, solving: asyncio.Task[Any]) -> Any:
         """The solve's answer. Builders may wait for a lost session for ever, so we do not."""
-        over = asyncio.create_task(self._wish.session.over.wait())
-        try:
-            await asyncio.wait([solving, over], return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait([solving, self._wish.session.over], return_when=asyncio.FIRST_COMPLETED)
+        if not solving.done():
             await asyncio.wait([solving], timeout=WITHOUT_SESSION_S)
-            if not solving.done():
-                solving.cancel()
-                raise ConnectionResetError("the session with it has ended")
-            return await solving
-        finally:
-            over.cancel()
+        if not solving.done():
+            solving.cancel()
+            raise ConnectionResetError("the session with it has ended")
+        return await solving
 
     async def _solve(self) -> Any:
         wish = self._wish
         request = MESSAGES.SolveRequest(
-            ref=self._ref, definition=wish.definition, exporter=wish.exporter, exporter_attrs=dict(wish.attrs),
-            session=wish.session.id, entitlements=wish.entitlements, internal=wish.internal,
-            cache=_caches(wish.caches),
+            ref=self._ref, definition=wish.definition, exporter=wish.exporter, session=wish.session.id,
+            entitlements=wish.entitlements, internal=wish.internal, cache=_caches(wish.caches),
         )  # fmt: skip
+        for key, value in wish.attrs.items():
+            request.exporter_attrs[key] = value
         return await self._builder.call(CONTROL + "Solve", request, MESSAGES.SolveResponse)
 
     async def _watch(self) -> None:
@@ -131,7 +129,8 @@ class Solve:
             pass  # the solve itself tells what is wrong
 
     async def _drain(self, status: asyncio.Task[None]) -> None:
-        await asyncio.wait([status], timeout=DRAIN_S)
+        if not status.done():
+            await asyncio.wait([status], timeout=DRAIN_S)
         for digest, update in self._fold.rest():
             self._tell(digest, update)
 

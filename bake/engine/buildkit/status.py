@@ -6,7 +6,7 @@ A vertex is sent several times, and a source even starts and completes twice; `c
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -64,20 +64,27 @@ class StatusFold:
 
     vertexes: dict[str, _Vertex] = field(default_factory=dict)
 
-    def take(self, message: Any) -> Iterator[tuple[str, Update]]:
+    def take(self, message: Any) -> list[tuple[str, Update]]:
         """(digest, update) in the order in which they make sense: starts, lines, ends."""
+        found: list[tuple[str, Update]] = []
+        rows: list[tuple[Any, _Vertex]] = []
         for row in message.vertexes:
-            vertex = self._vertex(row.digest)
-            vertex.name = row.name or vertex.name
-            if row.HasField("started") and not vertex.started and not row.cached:
-                vertex.started = True
-                yield row.digest, Started()
+            digest = row.digest
+            vertex = self._vertex(digest)
+            if not vertex.name:
+                vertex.name = row.name
+            if row.HasField("started") or row.error:
+                rows.append((row, vertex))
+                if not vertex.started and not row.cached and row.HasField("started"):
+                    vertex.started = True
+                    found.append((digest, Started()))
         for status in message.statuses:
-            yield from self._progress(status)
+            found += self._progress(status)
         for log in message.logs:
-            yield from self._log(log)
-        for row in message.vertexes:
-            yield from self._end(row)
+            found += self._log(log)
+        for row, vertex in rows:
+            found += self._end(row, vertex)
+        return found
 
     def started_any(self) -> bool:
         """Whether a vertex has begun: work may have been done."""
@@ -106,7 +113,10 @@ class StatusFold:
             vertex.lines.clear()
 
     def _vertex(self, digest: str) -> _Vertex:
-        return self.vertexes.setdefault(digest, _Vertex())
+        found = self.vertexes.get(digest)
+        if found is None:
+            found = self.vertexes[digest] = _Vertex()
+        return found
 
     def _progress(self, status: Any) -> Iterator[tuple[str, Update]]:
         vertex = self._vertex(status.vertex)
@@ -123,27 +133,25 @@ class StatusFold:
         for line in lines:
             yield log.vertex, Said(stream, _text(line))
 
-    def _end(self, row: Any) -> Iterator[tuple[str, Update]]:
-        vertex = self._vertex(row.digest)
+    def _end(self, row: Any, vertex: _Vertex) -> Iterable[tuple[str, Update]]:
         if row.error:
             vertex.error = row.error
-        if not row.HasField("completed") or vertex.ended:
-            return
-        if not row.inputs and not row.cached and not row.error:
+        if vertex.ended or not row.HasField("completed"):
+            return ()
+        if not row.cached and not row.inputs and not row.error:
             vertex.last = row  # it may have been looked up only: that it is cached is told after that
-            return
-        yield from self._ended(row, vertex)
+            return ()
+        return self._ended(row, vertex)
 
-    def _ended(self, row: Any, vertex: _Vertex) -> Iterator[tuple[str, Update]]:
+    def _ended(self, row: Any, vertex: _Vertex) -> Iterable[tuple[str, Update]]:
         vertex.ended = True
-        for stream, left in vertex.lines.items():
-            if left:
-                yield row.digest, Said(stream, _text(left))
+        found: list[tuple[str, Update]] = [
+            (row.digest, Said(stream, _text(left))) for stream, left in vertex.lines.items() if left
+        ]
         vertex.lines.clear()
-        if row.error:
-            yield row.digest, Seen(row.error)
-        else:
-            yield row.digest, Ended(row.cached, max(0.0, _seconds(row.completed) - _seconds(row.started)))
+        seconds = 0.0 if row.cached else max(0.0, _seconds(row.completed) - _seconds(row.started))
+        found.append((row.digest, Seen(row.error) if row.error else Ended(row.cached, seconds)))
+        return found
 
 
 def _seconds(time: Any) -> float:

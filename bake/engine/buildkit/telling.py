@@ -46,7 +46,7 @@ async def asked_config(
     origin = next(iter(plan.origins.get(step, ())), None)
     name = origin.target if origin is not None else ""
     image = Image(name, platform, step, ImageConfig(), (LayerRef(step),), (HistoryLine("", step),), opaque=step)
-    board = Board(Journal(plan, lambda _event: None), plan.steps, {})
+    board = Board(Journal(plan, lambda _event: None), plan.steps, lambda _step: None)
     work = Work(name, step, platforms_run(plan.steps, plan.steps, str(platform)))
     candidate = pool.next_for(work)
     if candidate is None:

@@ -23,7 +23,7 @@ class Deadlines:
     def take(self, step: Step, update: Update) -> None:
         if isinstance(update, Started) and (seconds := self._limit(step)):
             self._clocks[step.id] = asyncio.get_running_loop().call_later(seconds, self._expire, step)
-        elif isinstance(update, Ended | Seen) and step.id in self._clocks:
+        elif step.id in self._clocks and isinstance(update, Ended | Seen):
             self._clocks.pop(step.id).cancel()
 
     def _expire(self, step: Step) -> None:

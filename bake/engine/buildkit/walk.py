@@ -57,7 +57,7 @@ class Walk:
         self._decider = Decider(plan, store, contents, self._slots, tuple(tasks.sensitive))
         self._decisions = self._decider.decide()
         self._images = Images(plan, store, self._decisions)
-        self._board = Board(self.journal, plan.steps, self._decisions.whys)
+        self._board = Board(self.journal, plan.steps, self._decider.why)
         self._how = build_settings
         self._made: dict[tuple[str, str], MadeImage] = {}
         self._needs: dict[tuple[str, str], list[StepId]] = {}
@@ -105,7 +105,7 @@ class Walk:
         held = Held(self._images.known(image))
         if held.layers is None and wanted == "files":
             held = Held(files=self._images.known_files(image))
-        if (wanted != "nothing" and held == Held()) or any(id in self._decisions.whys for id in needed):
+        if (wanted != "nothing" and held == Held()) or any(id in self._decisions.misses for id in needed):
             return False
         for id in needed:
             self._board.end(id, "cached")

@@ -1,7 +1,8 @@
 """The messages of BuildKit's API that bake uses, field by field: a .proto in short.
 
 One message a block, `Name` and then lines `number name type`; a trailing `*` repeats, `A>B` is a map, `a|b` after the
-type names the oneof. Numbers are the contract, names are ours. Source: reference/buildkit-grpc.md and moby/buildkit's
+type names the oneof. Numbers are the contract, names are ours; a Definition that we send is given as bytes, which come
+to the same, since `llb` has put it together by then. Source: reference/buildkit-grpc.md and moby/buildkit's
 solver/pb/ops.proto, api/services/control/control.proto.
 """
 
@@ -149,7 +150,7 @@ UsageRecord
  4 size int64
 SolveRequest
  1 ref string
- 2 definition Definition
+ 2 definition bytes
  3 exporter string
  4 exporter_attrs string>string
  5 session string
@@ -218,12 +219,12 @@ Cap
  1 id string
  2 enabled bool
 BridgeRequest
- 1 definition Definition
+ 1 definition bytes
  2 frontend string
  3 options string>string
  5 allow_result_return bool
  6 allow_result_array_ref bool
- 13 inputs string>Definition
+ 13 inputs string>bytes
  14 evaluate bool
 BridgeResponse
  1 ref string
