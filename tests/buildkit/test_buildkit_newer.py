@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import json
 import socket
+import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import anyio
@@ -75,12 +77,27 @@ def test_its_cache_goes_to_a_registry_with_all_stages(newer: Any, newer_daemon: 
 
 def forget(daemon: Daemon) -> None:
     """As `docker builder prune --all`."""
+    assert json.loads(asked(daemon, "POST", "/build/prune?all=1"))["SpaceReclaimed"] > 0
+
+
+def asked(daemon: Daemon, method: str, path: str) -> bytes:
+    """What the engine's own API answers."""
     connection = http.client.HTTPConnection("docker")
     connection.sock = socket.socket(socket.AF_UNIX)
     connection.sock.connect(str(daemon.socket))
-    connection.request("POST", "/build/prune?all=1")
-    assert json.loads(connection.getresponse().read())["SpaceReclaimed"] > 0
+    connection.request(method, path)
+    answer = connection.getresponse().read()
     connection.close()
+    return answer
+
+
+def test_layers_come_straight_from_the_builder(newer: Any, newer_daemon: Daemon) -> None:
+    """Its engine never has the image: nothing is to be tidied up there, whatever ends the run."""
+    since = time.time()
+    built(newer, f"{BASE}RUN echo straight > /straight\n", 'output = [{ type = "oci", dest = "out.tar" }]\n')
+    query = urlencode({"since": f"{since:.9f}", "until": f"{time.time():.9f}", "filters": '{"type": ["image"]}'})
+    assert asked(newer_daemon, "GET", f"/events?{query}") == b""
+    assert (newer.root / "out.tar").exists()
 
 
 def test_a_cache_that_it_cannot_write(newer: Any) -> None:

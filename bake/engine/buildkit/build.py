@@ -149,7 +149,7 @@ class Build:
     async def _caches(self) -> Caches:
         """Those that the builder reads and writes while it builds."""
         caches = self._settings.caches(self._image.target)
-        if caches.exports and not await self._site.writes_caches():
+        if caches.exports and not await self._site.is_whole():
             caches = replace(caches, exports=())
         return caches
 

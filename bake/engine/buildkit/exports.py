@@ -53,9 +53,9 @@ class Exports:
             return Held()
         if wanted == "files" and self.file is None:
             return Held(files=await self._files(wish))
-        if self._site.address.docker:
-            return Held(await self._from_docker(wish))
-        return Held(await self._from_stream(wish))
+        if await self._site.is_whole():
+            return Held(await self._from_stream(wish))
+        return Held(await self._from_docker(wish))
 
     def _keep(self) -> Keep:
         store = self._settings.store
@@ -82,7 +82,7 @@ class Exports:
     async def offer(self, wish: Wish) -> None:
         """Writes the caches that the builder has not written while it built."""
         rows = self._settings.caches(self._image.target).exports
-        if not rows or await self._site.writes_caches():
+        if not rows or await self._site.is_whole():
             return
         for row in rows:
 

@@ -104,10 +104,10 @@ class Site:
             found |= service.methods()
         return found | dict(health.methods())
 
-    async def writes_caches(self) -> bool:
-        """Whether it can write its cache to a registry itself.
+    async def is_whole(self) -> bool:
+        """Whether it has exporters of its own, and writes its cache to a registry itself.
 
-        That of a Docker Engine leaves it to the engine, unless the engine's images are in containerd.
+        That of a Docker Engine leaves both to the engine, unless the engine's images are in containerd.
         """
         if self._asking is not None:
             await asyncio.wait([self._asking])
