@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
-from shlex import quote
 from typing import Any
 from uuid import uuid4
 
-import anyio
-
+from bake.engine.buildkit.attempts import Attempts
 from bake.engine.buildkit.board import Board
 from bake.engine.buildkit.bundle import Bundle
-from bake.engine.buildkit.capabilities import BuilderCannot
 from bake.engine.buildkit.collect import Export
 from bake.engine.buildkit.exports import Exports
-from bake.engine.buildkit.failure import unwritten
+from bake.engine.buildkit.failure import at_step, context_changed
 from bake.engine.buildkit.foreign import Foreign
 from bake.engine.buildkit.gateway import Answer, Gateway, Question
 from bake.engine.buildkit.images import Held, Images
@@ -26,10 +23,8 @@ from bake.engine.buildkit.services.filesend import FileSend
 from bake.engine.buildkit.session import Session
 from bake.engine.buildkit.settings import BuildSettings
 from bake.engine.buildkit.site import Site
-from bake.engine.buildkit.solve import BuilderLost, Caches, Solve, Wish
-from bake.engine.buildkit.status import Update
-from bake.engine.buildkit.timing import Deadlines
-from bake.errors import BakeError, Diagnostic, InputError, StepError, StepFailed
+from bake.engine.buildkit.solve import BuilderLost, Caches, Wish
+from bake.errors import BakeError, Diagnostic, StepError
 from bake.oci.model import ImageConfig
 from bake.plan.outcome import Image
 from bake.plan.step import ExecOp, FrontendOp, SecretMount, SshMount, Step, StepId
@@ -52,7 +47,6 @@ class Build:
         self._board = board
         self._images = images
         self._settings = settings
-        self._exports = Exports(site, image, images, settings, self._solve)
         self._states: Mapping[StepId, StateId] = defaultdict(lambda: SCRATCH)
         self._low = Lowering(
             steps, self._given, site.caps, settings.platform, self._secret_id, self._agent_id, settings.shown,
@@ -61,6 +55,8 @@ class Build:
         self._secrets, self._agents = site.secrets, site.agents
         self._foreign = Foreign(steps, self._given, settings.store.layers.scratch, site.selections)
         self._bundles = {step.id: Bundle(board, step, site.address.text) for step in self._foreign.needed()}
+        self._attempts = Attempts(site, image, steps, self._low, tasks, board, self._bundles, settings.tell)
+        self._exports = Exports(site, image, images, settings, self._attempts.solve)
         self._session: Session | None = None
 
     async def run(self) -> Held:
@@ -112,7 +108,7 @@ class Build:
         caches = await self._caches()
         for test in tests:
             if test is not None:
-                await self._solve(self._wish(test, caches))
+                await self._attempts.solve(self._wish(test, caches))
         if final is None:
             self._images.told(self._image, Export(()))
             return Held(())
@@ -133,7 +129,7 @@ class Build:
         value = self._task(step).secrets.get(mount.id)
         if value is None and mount.required:
             hint = f'give it with secret = [{{ id = "{mount.id}", … }}] in the target'
-            raise _at(StepError(Diagnostic("missing-secret", f"secret {mount.id}: not found", hint=hint)), step)
+            raise at_step(StepError(Diagnostic("missing-secret", f"secret {mount.id}: not found", hint=hint)), step)
         self._board.journal.hide(step, self._task(step).secrets.values())
         return self._secrets.add(mount.id, value)
 
@@ -141,7 +137,7 @@ class Build:
         socket = self._task(step).ssh.get(mount.id)
         if socket is None and mount.required:
             hint = "start ssh-agent, or name its socket in the target's ssh key"
-            raise _at(StepError(Diagnostic("missing-ssh", f"ssh agent {mount.id}: not found", hint=hint)), step)
+            raise at_step(StepError(Diagnostic("missing-ssh", f"ssh agent {mount.id}: not found", hint=hint)), step)
         return self._agents.add(mount.id, socket)
 
     # Solving
@@ -163,79 +159,6 @@ class Build:
             caches=caches,
         )
 
-    async def _solve(self, wish: Wish) -> None:
-        """Solves, as often as the failing step's targets allow (`retries`)."""
-        tries = 0
-        while True:
-            builder = await self._site.open()
-            ref = uuid4().hex
-            solve = Solve(builder, ref, wish, self._teller(ref), self._step_of)
-            try:
-                await self._timed(solve)
-                for bundle in self._bundles.values():
-                    bundle.end()
-                if solve.unwritten:
-                    self._settings.tell(
-                        replace(unwritten(self._site.address.text, solve.unwritten), severity="warning")
-                    )
-                return
-            except BakeError as error:
-                step = solve.failed
-                if self._site.sync.problems:
-                    raise _changed(self._site.sync.problems[0]) from None
-                if isinstance(error, BuilderLost):
-                    self._board.interrupted(ref, str(error))
-                if isinstance(error, BuilderCannot):
-                    step = step or self._needing(error.missing)
-                    raise (_at(error, step) if step else error) from None
-                if step is None:
-                    raise
-                if tries >= self._tasks.retries(step):
-                    if step.id in self._bundles:  # the step is many; which of them failed, its last lines tell
-                        self._board.journal.say(step)("stderr", str(error))
-                    raise _at(error, step) from None
-                tries += 1
-                self._board.journal.say(step)("progress", f"{error}; trying again")
-            finally:
-                self._board.release(ref)
-
-    def _needing(self, missing: str) -> Step | None:
-        """The first step that needs what a builder cannot, or does not allow."""
-        if missing in self._low.needing:
-            return self._steps[self._low.needing[missing]]
-        runs = ((step, step.op) for step in self._steps.values() if isinstance(step.op, ExecOp))
-        asked = (step for step, op in runs if missing in (f"network.{op.network}", f"security.{op.security}"))
-        return next(asked, None)
-
-    async def _timed(self, solve: Solve) -> None:
-        """Solves; a RUN that takes longer than its targets allow ends it."""
-        with anyio.CancelScope() as scope:
-            self._deadlines = Deadlines(scope, self._tasks.timeout)
-            try:
-                await solve.run()
-                return
-            finally:
-                self._deadlines.close()
-        step = self._deadlines.expired
-        assert step is not None
-        solve.failed = step
-        what = f"process {quote(' '.join(step.op.args))}" if isinstance(step.op, ExecOp) else "its front end"
-        message = f"{what} did not finish within {self._tasks.timeout(step):g} s"
-        raise StepFailed(Diagnostic("step-timeout", message), None)
-
-    def _teller(self, ref: str) -> Callable[[str, Update], None]:
-        def tell(digest: str, update: Update) -> None:
-            steps = self._low.digests.get(digest, [])
-            for id in steps:
-                self._deadlines.take(self._steps[id], update)
-            self._board.take(ref, steps, update, self._site.address.text)
-            for id in self._low.parts.get(digest, ()):
-                first = self._bundles[id].take(ref, digest, update)
-                if first and id == self._image.state:
-                    self._deadlines.take(self._steps[id], update)
-
-        return tell
-
     async def _ask(self, step: Step, question: Question) -> Answer:
         """Runs a front end."""
         builder = await self._site.open()
@@ -245,14 +168,8 @@ class Build:
             raise
         except BakeError as error:
             if self._site.sync.problems:
-                raise _changed(self._site.sync.problems[0]) from None
-            raise _at(error, step) from None
-
-    def _step_of(self, digest: str) -> Step | None:
-        """The step that a vertex is, or that it works for; of a front end's image all do."""
-        for id in (*self._low.digests.get(digest, ()), *self._low.parts.get(digest, ())):
-            return self._steps[id]
-        return self._steps[self._image.state] if self._image.state in self._bundles else None
+                raise context_changed(self._site.sync.problems[0]) from None
+            raise at_step(error, step) from None
 
 
 def _entitlements(step: Step) -> tuple[str, ...]:
@@ -264,13 +181,3 @@ def _entitlements(step: Step) -> tuple[str, ...]:
         case FrontendOp() as op:
             return op.entitlements
     return ()
-
-
-def _changed(problem: str) -> InputError:
-    hint = "build again when nothing writes there"
-    return InputError(Diagnostic("context-changed", f"cannot send {problem}", hint=hint))
-
-
-def _at(error: BakeError, step: Step) -> BakeError:
-    error.step = step.id  # type: ignore[attr-defined]
-    return error

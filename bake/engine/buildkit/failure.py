@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from shlex import quote
 
 from bake.engine.buildkit.capabilities import refusal
-from bake.errors import BakeError, Diagnostic, HostError, RemoteError, StepError, StepFailed
+from bake.errors import BakeError, Diagnostic, HostError, InputError, RemoteError, StepError, StepFailed
 from bake.oci.reference import parse_reference
 from bake.plan.step import CopyOp, ExecOp, FrontendOp, Step
 
@@ -135,3 +135,15 @@ def lost(address: str, error: BaseException) -> HostError:
     reason = str(getattr(error, "message", None) or "") or str(error) or type(error).__name__
     hint = "is it still running? what it has built is cached there"
     return HostError(Diagnostic("builder-lost", f"lost builder {address}: {reason}", hint=hint))
+
+
+def context_changed(problem: str) -> InputError:
+    """The error for files that are no longer what was planned with."""
+    hint = "build again when nothing writes there"
+    return InputError(Diagnostic("context-changed", f"cannot send {problem}", hint=hint))
+
+
+def at_step(error: BakeError, step: Step) -> BakeError:
+    """The same error, as that of a step, for who tells of it."""
+    error.step = step.id  # type: ignore[attr-defined]
+    return error
