@@ -56,7 +56,7 @@ class Site:
 
     async def open(self) -> Builder:
         """Connects, and opens the session again when it was lost. Raises HostError."""
-        if self._builder is not None and self._session is not None and not self._session.lost and self.was_open:
+        if self._builder is not None and self._session is not None and not self._session.lost:
             return self._builder
         try:
             return await self._open()
@@ -74,13 +74,9 @@ class Site:
             if self._session is None or self._session.lost:
                 await self._forget_session()
                 await self._know(self._builder)
-                self._session = Session(self._builder, self.methods(), self.shared_key)
-                try:
-                    await self._session.__aenter__()
-                except BaseException:
-                    self._session = None
-                    raise
-                self.was_open = True
+                session = Session(self._builder, self.methods(), self.shared_key)
+                await session.__aenter__()
+                self._session, self.was_open = session, True
             return self._builder
 
     async def _know(self, builder: Builder) -> None:
@@ -152,7 +148,7 @@ class Site:
         with anyio.move_on_after(_CLOSE_S, shield=True):
             await self._forget_session()
             if self._asking is not None:
-                await self._asking
+                await asyncio.gather(self._asking, return_exceptions=True)
         if self._builder is not None:
             self._builder.close()
             self._builder = None

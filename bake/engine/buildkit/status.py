@@ -73,7 +73,7 @@ class StatusFold:
             vertex = self._vertex(digest)
             if not vertex.name:
                 vertex.name = row.name
-            if row.HasField("started") or row.error:
+            if row.HasField("started") or row.HasField("completed") or row.error:
                 rows.append((row, vertex))
                 if not vertex.started and not row.cached and row.HasField("started"):
                     vertex.started = True
